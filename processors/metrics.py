@@ -348,8 +348,8 @@ NOTICES_LIMITS_REACHED = counter(
 NOTICES_OLDEST_WAITING = gauges(
     "points_notices_oldest_waiting_timestamp_seconds",
     "Since when the notice waits that has waited longest, beyond the time before which it may not "
-    "go; absent without one. Not of shops that are left alone, unless nothing of anybody's is "
-    "taken.",
+    "go; absent without one. Not of shops that are left alone; but where several are, and nothing "
+    "of anybody's is taken for ten minutes, since when that is so.",
     ["channel"],
 )
 NOTICES_UNKNOWN = gauges(

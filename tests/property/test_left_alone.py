@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.notices.providers.left_alone import OF_GATEWAYS, OF_SENDERS, LeftAlone
+from processors.notices.providers.left_alone import DOUBT, OF_GATEWAYS, OF_SENDERS, LeftAlone
 from processors.notices.providers.port import Answer, Outcome, Own
 from processors.notices.sending.in_hand.hand import Hand
 from rules.notices.breaker import LONGEST_OPEN
+from schemas.ids import SECOND
 from schemas.notices.words import Channel
 from store.valkey.notices import Bucket, Granted
 from tests.unit.processors.notices.test_hand import ready
@@ -51,7 +52,7 @@ def test_a_shop_that_works_always_goes_and_one_that_is_mended_goes_within_minute
             alone.learn(Own(shop, SENDER), Answer(said))
         assert all(went.count(shop) <= 1 for shop in probing)
         assert went.count(WORKS) == 2, "another one's answers held it back"
-        assert not alone.is_doubtful(Own(WORKS, SENDER))
+        assert alone.doubted_us() is None, "it takes what this one sends"
         return went
 
     for seconds, answers in turns:
@@ -65,19 +66,33 @@ def test_a_shop_that_works_always_goes_and_one_that_is_mended_goes_within_minute
 
 
 @given(
-    turns=st.lists(st.tuples(st.integers(1, 400), st.sampled_from(SHOPS)), min_size=1, max_size=60)
+    turns=st.lists(
+        st.tuples(st.integers(1, 400), st.lists(st.booleans(), min_size=3, max_size=3)),
+        min_size=1,
+        max_size=60,
+    ),
+    straggles=st.booleans(),
 )
-def test_a_provider_that_refuses_all_is_doubted_for_as_long_as_it_takes_nothing(
-    turns: list[tuple[int, str]],
+def test_a_provider_that_refuses_all_is_doubted_whatever_it_says_of_recipients(
+    turns: list[tuple[int, list[bool]]], straggles: bool
 ) -> None:
+    """And whatever it has taken last, after it refused the first."""
     now = [1000.0]
     alone = LeftAlone("smtp", lambda: now[0], told_by=OF_SENDERS)
-    alone.learn(Own(WORKS, SENDER), Answer(Outcome.taken))
-    refused = set[str]()
-    for seconds, shop in turns:
-        now[0] += seconds
+    for shop in SHOPS:
         alone.learn(Own(shop, SENDER), Answer(Outcome.shop_refused))
-        refused.add(shop)
-        assert all(alone.is_doubtful(Own(each, SENDER)) for each in refused)
+    if straggles:
+        now[0] += 1
+        alone.learn(Own("other", SENDER), Answer(Outcome.taken))
+    began = now[0]
+    for seconds, wrong in turns:
+        now[0] += seconds
+        for shop, is_wrong in zip(SHOPS, wrong, strict=True):
+            if is_wrong:
+                alone.learn(Own(shop, SENDER), Answer(Outcome.wrong))
+            alone.learn(Own(shop, SENDER), Answer(Outcome.shop_refused))
+        took = now[0] - began
+        doubted = took * SECOND if took >= DOUBT.total_seconds() else None
+        assert alone.doubted_us() == doubted
     alone.learn(Own("other", SENDER), Answer(Outcome.taken))
-    assert not any(alone.is_doubtful(Own(each, SENDER)) for each in SHOPS)
+    assert alone.doubted_us() is None

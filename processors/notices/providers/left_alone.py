@@ -4,16 +4,17 @@ A provider refuses it, or it fails: then nothing of that shop is handed over, an
 Now and then one message tries whether it was mended.
 """
 
+import heapq
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
+from processors.notices.providers.port import LEFT_ALONE, NO_TIME, Answer, Outcome, Own
 from processors.runtime.logs import log
 from rules.notices.backoff import LONGEST
-from rules.notices.breaker import CLOSED, Breaker
+from rules.notices.breaker import CLOSED, LONGEST_OPEN, Breaker
 from rules.notices.outcomes import Answered
 from schemas.ids import SECOND
 
@@ -21,10 +22,19 @@ MOST_REMEMBERED: Final = 10_000
 """Shops of whose own it is remembered that it failed; then the one that was heard of longest ago is
 forgotten, and tried with the next message. A shop has one at a time, so that none fills it.
 """
-OF_SENDERS: Final = frozenset({Outcome.taken, Outcome.wrong, Outcome.shop_refused})
-"""What says something of a sender; everything else says it of the provider that all share."""
+OF_SENDERS: Final = frozenset({Outcome.taken, Outcome.shop_refused})
+"""What says something of a sender; everything else says it of the provider that all share.
+
+Or of the recipient alone, where it is *wrong*: a provider may say that before it looks at senders.
+"""
 OF_GATEWAYS: Final = frozenset(Outcome)
 """What says something of a shop's own gateway: nobody shares it, so whatever comes of it does."""
+OF_OURS: Final = frozenset({LEFT_ALONE, NO_TIME})
+"""Codes of answers that we gave ourselves, without asking anybody."""
+DOUBT: Final = 2 * LONGEST_OPEN
+"""For how long nothing of anybody's is taken before it may be the provider: longer than any shop is
+left alone between two tries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,8 @@ class LeftAlone:
         self._provider, self._clock, self._told_by = provider, clock, told_by
         self._failing: dict[str, _Failing] = {}
         """By their shops; whoever was heard of last is the last."""
-        self._worked: int | None = None
-        """When it took something from anybody the last time."""
+        self._worked = self._now()
+        """When it took something from anybody the last time, or this process began."""
 
     def __bool__(self) -> bool:
         """Whether there are any at all."""
@@ -86,9 +96,11 @@ class LeftAlone:
 
     def learn(self, own: Own, answer: Answer) -> None:
         """Takes the answer to a message that was handed over."""
-        if answer.outcome not in self._told_by:
+        if answer.outcome not in self._told_by or answer.code in OF_OURS:
             return
         now, before = self._now(), self._breaker(own)
+        if answer.outcome is Outcome.taken:
+            self._worked = now
         learnt = before.after([Answered(answer.outcome.value)], now)
         if learnt.open_until > before.open_until:
             log().warning(
@@ -97,33 +109,39 @@ class LeftAlone:
                 merchant_id=own.merchant_id,
                 why=answer.code,
             )
+        self._remember(own, learnt, now)
+
+    def _remember(self, own: Own, learnt: Breaker, now: int) -> None:
         failing = self._failing.pop(own.merchant_id, None)
+        is_new = failing is None or failing.name != own.name
         if learnt == CLOSED:
-            self._worked = now
-            if failing is not None and failing.name != own.name:
+            if failing is not None and is_new:
                 self._failing[own.merchant_id] = failing
             return
-        is_new = failing is None or failing.name != own.name
         since = now if failing is None or is_new else failing.since
         self._failing[own.merchant_id] = _Failing(own.name, learnt, since)
         if len(self._failing) > MOST_REMEMBERED:
             del self._failing[next(iter(self._failing))]
 
-    def is_doubtful(self, own: Own) -> bool:
-        """Whether it may be the provider that does not work, rather than this.
+    def doubted_us(self) -> int | None:
+        """For how long it may have been the provider that does not work, rather than the shops.
 
-        Nothing of anybody was taken since this began to fail.
+        Several fail, and nothing of anybody's was taken meanwhile. None where it is likely theirs.
         """
-        failing = self._failing.get(own.merchant_id)
-        if failing is None or failing.name != own.name:
-            return False
-        return self._worked is None or self._worked < failing.since
+        first = heapq.nsmallest(2, (each.since for each in self._tried_lately()))
+        if len(first) < 2:  # noqa: PLR2004 - one alone has a fault of its own
+            return None
+        us = self._now() - max(first[-1], self._worked)
+        return us if us >= int(DOUBT.total_seconds()) * SECOND else None
 
     def lately(self) -> int:
         """How many do not work, of those that were tried not long ago."""
+        return len(self._tried_lately())
+
+    def _tried_lately(self) -> list[_Failing]:
         least = self._now() - int(2 * LONGEST.total_seconds()) * SECOND
         failing = list(self._failing.values())
-        return sum(each.breaker.open_until > max(0, least) for each in failing)
+        return [each for each in failing if each.breaker.open_until > max(0, least)]
 
     def _breaker(self, own: Own) -> Breaker:
         failing = self._failing.get(own.merchant_id)

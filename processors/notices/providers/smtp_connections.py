@@ -23,7 +23,7 @@ _NO_LOGIN: Final = frozenset({530, 534, 535, 538})
 _OF_SENDER: Final = re.compile(r"[45]\.(1\.[78]|7\.2[0-4]|7\.2[67])")
 """Enhanced codes that are about the sender, at whatever stage: its address and domain, SPF, DKIM,
 DMARC (RFC 3463, 7372, 7505). Also 4.1.8, which servers say of a domain that is nowhere: one that
-cannot ask anybody says it of all, and that nothing goes for anybody is seen (`is_doubtful`)."""
+cannot ask anybody says it of all, and that nothing goes for anybody is seen (`doubted_us`)."""
 _OF_US: Final = re.compile(r"5\.7\.2[58]")
 """The name of our own address (RFC 7372), and that we send too much: about all, at any stage."""
 _OF_OUR_LOGIN: Final = re.compile(r"5\.7\.([89]|1[0-4])")

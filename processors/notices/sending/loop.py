@@ -160,7 +160,7 @@ class ProviderLoop:
             self._now, self._looked_at = breakers.clock(cursor), began
             self._gate.look(cursor, self._now)
             self._taking.look(cursor, self._least())
-        self.oldest = self._taking.oldest(self._hand)
+        self.oldest = self._taking.oldest(self._hand, self._now)
         half = self._now - self._terms.lease_us // 2
         old = [*self._ahead.older_than(half), *self._hand.older_than(half)]
         self._hand.done += put_back(old)

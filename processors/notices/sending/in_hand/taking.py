@@ -62,17 +62,17 @@ class Taking:
         known = [(each, shops[each.merchant_no]) for each in due if each.merchant_no in shops]
         self._due = [each for each in known if each[1].provider_of(self._channel) == self._provider]
 
-    def oldest(self, hand: Hand) -> Micros | None:
+    def oldest(self, hand: Hand, now: Micros) -> Micros | None:
         """Since when the oldest notice could have gone, as of the last look.
 
         But for shops that are left alone: what is their own, nobody who is woken can mend. Where
-        several are, and nothing of anybody's was taken since one of them began to fail, it may as
-        well be the provider that refuses all, and somebody must look.
+        it may as well be the provider that refuses all, somebody must look: then since when it
+        does. Their notices say less, as each that tries it waits anew, and is not due meanwhile.
         """
-        alone = [(due, shop) for due, shop in self._due if hand.is_left_alone(shop)]
         could_go = [due.since for due, shop in self._due if not hand.is_left_alone(shop)]
-        if len(alone) > 1:
-            could_go += [due.since for due, shop in alone if hand.alone.is_doubtful(hand.own(shop))]
+        doubted_us = hand.alone.doubted_us()
+        if doubted_us is not None:
+            could_go.append(now - doubted_us)
         return min(could_go, default=None)
 
     def shops(self, hand: Hand) -> list[int]:

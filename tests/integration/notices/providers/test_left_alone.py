@@ -8,16 +8,18 @@ import pytest
 
 from deploy.local.sinks.sinks import Sinks
 from processors.notices.providers.left_alone import (
+    DOUBT,
     MOST_REMEMBERED,
     OF_GATEWAYS,
     OF_SENDERS,
     LeftAlone,
 )
-from processors.notices.providers.port import LEFT_ALONE, Answer, Outcome, Own
+from processors.notices.providers.port import LEFT_ALONE, NO_TIME, Answer, Outcome, Own
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
 from rules.notices.backoff import LONGEST
 from rules.notices.breaker import FAILURES, FIRST_OPEN
+from schemas.ids import SECOND
 from tests.support.notices.providers import mail, sms, smtp, twilio, with_sinks
 
 TAKEN, REFUSED = Outcome.taken, Outcome.shop_refused
@@ -120,3 +122,53 @@ def test_shops_that_failed_last_are_remembered_and_none_is_more_than_once() -> N
     alone.learn(Own("late", "https://late.example"), Answer(REFUSED))
     assert [alone.is_open(shop) for shop in shops[:2]] == [False, True]
     assert alone.is_open(Own("late", "https://late.example"))
+
+
+def test_what_nobody_was_asked_says_nothing_of_an_address() -> None:
+    """Else addresses that say nothing would have others left alone, for lack of connections."""
+    alone = LeftAlone("webhook", told_by=OF_GATEWAYS)
+    own = Own("shop", "https://shop.example")
+    for _ in range(FAILURES):
+        alone.learn(own, Answer(Outcome.later, code=NO_TIME))
+    assert not alone
+
+
+def test_an_address_of_a_mail_that_is_none_says_nothing_of_its_sender() -> None:
+    async def test(sinks: Sinks) -> None:
+        provider = smtp(sinks.smtp_port)
+        sinks.become("smtp", mood="wrong", sender=BAD["smtp"], **HOW["smtp"])
+        await handed_over(provider, BAD["smtp"])
+        own = Own("shop", BAD["smtp"])
+        provider.alone.learn(own, await provider._send(mail(to="none"), until=0.0))
+        assert provider.alone.is_open(own)
+        await provider.close()
+
+    with_sinks(test)
+
+
+def test_shops_that_fail_by_themselves_while_others_go_are_no_provider_that_refuses_all() -> None:
+    clock = [1000.0]
+    alone = LeftAlone("smtp", lambda: clock[0], told_by=OF_SENDERS)
+    one, other = Own("one", "one@tea.example"), Own("other", "other@tea.example")
+    doubted = list[int | None]()
+    for seconds in (0.0, DOUBT.total_seconds(), DOUBT.total_seconds() - 1, 1.0):
+        clock[0] += seconds
+        for shop in (one, other):
+            alone.learn(shop, Answer(REFUSED))
+        if seconds == DOUBT.total_seconds():
+            alone.learn(Own("third", "third@tea.example"), Answer(TAKEN))
+        doubted.append(alone.doubted_us())
+    assert doubted == [None, None, None, int(DOUBT.total_seconds()) * SECOND]
+
+
+def test_one_shop_that_fails_alone_is_no_provider_that_refuses_all() -> None:
+    """Since Monday one did, and on Tuesday nobody sends: then the second one that fails is new."""
+    clock = [1000.0]
+    alone = LeftAlone("smtp", lambda: clock[0], told_by=OF_SENDERS)
+    one, other = Own("one", "one@tea.example"), Own("other", "other@tea.example")
+    for _ in range(100):
+        alone.learn(one, Answer(REFUSED))
+        assert alone.doubted_us() is None
+        clock[0] += DOUBT.total_seconds()
+    alone.learn(other, Answer(REFUSED))
+    assert alone.doubted_us() is None

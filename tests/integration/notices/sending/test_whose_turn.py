@@ -48,18 +48,22 @@ def test_who_is_left_alone_is_not_taken_for_a_lane_that_is_behind(rows: Rows) ->
     hand = Hand("twilio", Channel.sms, 10.0, alone)
     with transaction(rows.connection) as cursor:
         taking.look(cursor, least_id(now, REACH))
-    assert taking.oldest(hand) == now - 9 * MINUTE
+    assert taking.oldest(hand, now) == now - 9 * MINUTE
     alone.learn(Own("one", "ONE"), REFUSED)
-    assert (taking.oldest(hand), taking.shops(hand)) == (now - 5 * MINUTE, [other.merchant_no])
-    # Both, and nothing was taken since: from then on it may be the provider.
+    assert (taking.oldest(hand, now), taking.shops(hand)) == (now - 5 * MINUTE, [other.merchant_no])
+    # Both: it is theirs, as long as it may be that others' are taken.
     alone.learn(Own("other", "OTHER"), REFUSED)
-    assert (taking.oldest(hand), taking.shops(hand)) == (now - 9 * MINUTE, [])
+    assert (taking.oldest(hand, now), taking.shops(hand)) == (None, [])
+    # Whoever tries it waits anew; but nothing was taken since, so it may be the provider.
+    rows.connection.execute("UPDATE notices.notice SET not_before_us = %s", [now + 10 * MINUTE])
+    for minutes in range(5, 125, 5):
+        clock[0] += 300
+        later = now + minutes * MINUTE
+        with transaction(rows.connection) as cursor:
+            taking.look(cursor, least_id(later, REACH))
+        alone.learn(Own("one", "ONE"), REFUSED)
+        alone.learn(Own("other", "OTHER"), REFUSED)
+        assert taking.oldest(hand, later) == (None if later < now + 10 * MINUTE else now)
     # It takes what others send: so it is these two.
-    clock[0] += 1
     alone.learn(Own("third", "THIRD"), TAKEN)
-    assert (taking.oldest(hand), taking.shops(hand)) == (None, [])
-    # One has been refused for long, and nothing is taken since the other is as well.
-    alone.learn(Own("other", "OTHER"), TAKEN)
-    clock[0] += 1
-    alone.learn(Own("other", "OTHER"), REFUSED)
-    assert (taking.oldest(hand), taking.shops(hand)) == (now - 5 * MINUTE, [])
+    assert taking.oldest(hand, now + 120 * MINUTE) is None
