@@ -7,7 +7,7 @@ Now and then one message tries whether it was mended.
 import heapq
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -39,11 +39,15 @@ left alone between two tries.
 
 @dataclass(frozen=True, slots=True)
 class _Failing:
-    """A shop's own that did not work lately, and since when."""
+    """A shop's own that did not work lately, and since when.
+
+    `is_former`: whether something of the shop was handed over to another of its own since.
+    """
 
     name: str
     breaker: Breaker
     since: int
+    is_former: bool = False
 
 
 class LeftAlone:
@@ -84,6 +88,7 @@ class LeftAlone:
         """
         if not self._failing:
             return None
+        self._move_on(own)
         now, breaker = self._now(), self._breaker(own)
         if breaker.is_open(now) or (breaker.probes(now) and own in probed):
             wait = timedelta(seconds=max(1, (breaker.open_until - now) // SECOND))
@@ -101,6 +106,8 @@ class LeftAlone:
         now, before = self._now(), self._breaker(own)
         if answer.outcome is Outcome.taken:
             self._worked = now
+        if self._is_late(own):
+            return
         learnt = before.after([Answered(answer.outcome.value)], now)
         if learnt.open_until > before.open_until:
             log().warning(
@@ -142,6 +149,19 @@ class LeftAlone:
         least = self._now() - int(2 * LONGEST.total_seconds()) * SECOND
         failing = list(self._failing.values())
         return [each for each in failing if each.breaker.open_until > max(0, least)]
+
+    def _move_on(self, own: Own) -> None:
+        """Notes whether the shop has another by now than the one that fails."""
+        failing = self._failing.get(own.merchant_id)
+        if failing is not None and failing.is_former != (failing.name != own.name):
+            self._failing[own.merchant_id] = replace(failing, is_former=not failing.is_former)
+
+    def _is_late(self, own: Own) -> bool:
+        """Whether the shop has another by now, which is left alone: what comes late is no news."""
+        failing = self._failing.get(own.merchant_id)
+        if failing is None or failing.name == own.name or failing.is_former:
+            return False
+        return failing.breaker.open_until > 0
 
     def _breaker(self, own: Own) -> Breaker:
         failing = self._failing.get(own.merchant_id)

@@ -124,6 +124,26 @@ def test_shops_that_failed_last_are_remembered_and_none_is_more_than_once() -> N
     assert alone.is_open(Own("late", "https://late.example"))
 
 
+def test_what_comes_late_of_a_former_address_says_nothing_of_the_present_one() -> None:
+    alone = LeftAlone("webhook", told_by=OF_GATEWAYS)
+    former, present = Own("shop", "https://former.example"), Own("shop", "https://present.example")
+    for _ in range(FAILURES):
+        alone.learn(present, Answer(Outcome.later))
+    alone.learn(former, Answer(Outcome.unknown))
+    assert alone.is_open(present)
+    alone.learn(former, Answer(TAKEN))
+    assert alone.is_open(present)
+
+
+def test_another_address_is_left_alone_as_soon_as_it_fails_whatever_the_former_one_did() -> None:
+    alone = LeftAlone("webhook", told_by=OF_GATEWAYS)
+    former, present = Own("shop", "https://former.example"), Own("shop", "https://present.example")
+    alone.learn(former, Answer(REFUSED))
+    assert alone.instead(present, set()) is None
+    alone.learn(present, Answer(REFUSED))
+    assert (alone.is_open(present), alone.lately()) == (True, 1)
+
+
 def test_what_nobody_was_asked_says_nothing_of_an_address() -> None:
     """Else addresses that say nothing would have others left alone, for lack of connections."""
     alone = LeftAlone("webhook", told_by=OF_GATEWAYS)
