@@ -188,7 +188,10 @@ def _readers(topic: Topic) -> str:
 
 def _writers(topic: Topic) -> str:
     kinds = ", ".join(f"`{kind}`" for kind in topic.written_by)
-    return f"others; {kinds} what is redriven" if _is_taken(topic) else kinds
+    if not _is_taken(topic):
+        return kinds
+    # What the notices lane could not read it reads again where it lies: nobody redrives it.
+    return f"others; {kinds} what is redriven" if kinds else "others"
 
 
 def _is_taken(topic: Topic) -> bool:

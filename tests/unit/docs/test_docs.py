@@ -53,6 +53,11 @@ def test_every_table_that_the_code_knows_is_somewhere() -> None:
     assert {name for name in generate.TABLES if f"<!-- generated: {name} -->" not in text} == set()
 
 
+def test_a_topic_that_no_worker_writes_is_written_by_others() -> None:
+    written_by = [row.split(" | ")[-1] for row in generate.topic_table().splitlines()[2:]]
+    assert [cell for cell in written_by if cell.startswith("others;") and "`" not in cell] == []
+
+
 def test_every_variable_is_in_the_table() -> None:
     text = (generate.DOCS / "reference" / "configuration.md").read_text("utf-8")
     assert [
