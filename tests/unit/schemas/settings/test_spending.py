@@ -10,7 +10,7 @@ import pytest
 from schemas.problems import MOST_PUBLISHED
 from schemas.settings import SettingsDocument, canonical, compile_settings, digest, load_settings
 from schemas.settings.account_rules import AccountRules, CashRules
-from tests.unit.schemas.test_settings import WHOLE, problems
+from tests.unit.schemas.settings.test_settings import WHOLE, problems
 
 CASH: dict[str, Any] = {"unit_points": 10, "price_per_unit": 1}
 
