@@ -10,6 +10,7 @@ from processors.runtime.configuration import (
     NoticesOnlyConfiguration,
 )
 from processors.runtime.provider_checks import problems_of_directory
+from store.notices.members.sealing import Sealer
 from store.postgres.session import Database
 
 
@@ -20,10 +21,10 @@ def make(
 
     A table is read over `connection`, in another thread, by one question at a time.
     """
-    refuse_unusable(configuration)
+    sealer = _usable(configuration)
+    if sealer is not None:
+        return TableDirectory(connection, sealer)
     notices = configuration.notices
-    if notices.directory == "table":
-        return TableDirectory(connection, needed_sealer(notices))
     if notices.directory == "none" or notices.directory_url is None:
         return NoDirectory()
     from processors.notices.directory.http import HttpDirectory  # noqa: PLC0415 - aiohttp is slow
@@ -38,9 +39,15 @@ def refuse_unusable(configuration: Configuration | NoticesOnlyConfiguration) -> 
 
     There is no key to open a table, no address to ask, or one without TLS outside development.
     """
+    _usable(configuration)
+
+
+def _usable(configuration: Configuration | NoticesOnlyConfiguration) -> Sealer | None:
+    """What opens the table, where it is one. Raises as `refuse_unusable`."""
     notices = configuration.notices
     if notices.directory == "table":
-        needed_sealer(notices)
+        return needed_sealer(notices)
     wrong = [*problems_of_directory(notices, development=configuration.development)]
     if wrong:
         raise ConfigurationRefused(wrong)
+    return None
