@@ -29,15 +29,16 @@ PROVEN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A worker to run: its kind, its name in the tree, and its port (0: any).
-
-    `aside`: it is of the notices lane, and whatever it is refused for stops nobody else.
-    """
+    """A worker to run: its kind, its name in the tree, and its port (0: any)."""
 
     kind: str
     name: str
     port: int
-    aside: bool = False
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is of the notices lane: whatever it is refused for stops nobody else."""
+        return WORKERS[self.kind].lane == "notices"
 
 
 @dataclass(slots=True)
@@ -58,8 +59,7 @@ def child_specs(kinds: Sequence[str], base_port: int) -> list[ChildSpec]:
     specs = []
     for i, kind in enumerate(kinds):
         name = f"{kind}-{kinds[:i].count(kind) + 1}" if kinds.count(kind) > 1 else kind
-        port, aside = base_port + i if base_port else 0, WORKERS[kind].lane == "notices"
-        specs.append(ChildSpec(kind, name, port, aside))
+        specs.append(ChildSpec(kind, name, base_port + i if base_port else 0))
     return specs
 
 
@@ -109,7 +109,7 @@ class Supervisor:
         if ended is None:
             return None
         child.process = None
-        stays_with_it = ended == Exit.CURSOR or (child.spec.aside and ended in NEEDS_OPERATOR)
+        stays_with_it = ended == Exit.CURSOR or (child.spec.is_aside and ended in NEEDS_OPERATOR)
         if stays_with_it and not self._all_held(child):
             child.held, child.again_at = True, time.monotonic() + HELD_SECONDS
             log().error(
