@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.support.arguments import Member, Merchant, NewMember, one_of
-from cli.support.console import JsonOption, emit, out, safe
+from cli.support.console import JsonOption, emit, out, print_table, safe
 from cli.support.wiring import connect_notices, notices_configuration
 from schemas.notices.words import ALL_KINDS, Channel, Kind
 
@@ -36,6 +36,8 @@ def remove_command(
 @app.command("list")
 def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) -> None:
     """List a member's wishes, with where each came from and since when."""
+    from rich.table import Table
+
     from schemas.answers.notices_acting import OptOutAnswer
     from schemas.ids import iso
     from store.notices import reads
@@ -54,12 +56,15 @@ def list_command(merchant: Merchant, member: Member, json_: JsonOption = False) 
         return
     if not answers:
         out().print("none: the member hears of all that the shop tells")
-    first = max((len(each.channel) for each in answers), default=0)
-    second = max((len(_kind_shown(each.kind)) for each in answers), default=0)
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     for each in answers:
         since = f"{iso(each.since)[:16]}Z"
-        what = f"{each.channel:{first}}  {_kind_shown(each.kind):{second}}"
-        out().print(f"{what}  by {safe(each.source)} since {since}")
+        source = f"by {safe(each.source)} since {since}"
+        table.add_row(each.channel, _kind_shown(each.kind), source)
+    print_table(table)
 
 
 def _change(
