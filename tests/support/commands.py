@@ -1,5 +1,6 @@
 """Running `points` commands inside the test's process, without a second's start each."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter
 from cli.main import app
 from schemas.answers import ANSWERS, type_of
 from schemas.printable import printable_json
+from tests.support.inherited import inherited
 
 # Nine tenths of a command in this process would be to make all commands once more (30 ms).
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 - typer hides it
@@ -74,7 +76,8 @@ class Ran:
 
 def points(environment: Mapping[str, str], *arguments: str, stdin: str | None = None) -> Ran:
     """Runs a command in this environment, and in no other; our servers encrypt nothing."""
-    whole = {"POINTS_ENVIRONMENT": "development", **environment}
+    others = dict.fromkeys(os.environ.keys() - inherited().keys())
+    whole = others | {"POINTS_ENVIRONMENT": "development", **environment}
     result = typer.testing.CliRunner().invoke(app, list(arguments), env=whole, input=stdin)
     if "--json" in arguments and result.stdout:
         check_answer(answer_name(arguments), result.stdout)

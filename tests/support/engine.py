@@ -1,6 +1,5 @@
 """A whole engine for a test: a database, topics, merchants with settings, workers as processes."""
 
-import os
 import signal
 import subprocess
 import time
@@ -23,6 +22,7 @@ from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
 from tests.support.database.looking import Looking
+from tests.support.inherited import inherited
 from tests.support.machine import loaded
 from tests.support.upstream import Json, Record
 
@@ -208,7 +208,7 @@ class Engine:
         self._producer: Producer | None = None
         self._admin: AdminClient | None = None
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("POINTS_")},
+            **inherited(),
             "POINTS_ENVIRONMENT": "development",
             "POINTS_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
             "POINTS_KAFKA__GROUP_ID": f"{prefix}points",

@@ -12,11 +12,12 @@ import psutil
 import pytest
 
 from tests.support.engine import wait_for
+from tests.support.inherited import inherited
 from tests.support.machine import loaded
 from tests.support.machine.loaded import Forked
 
 NOWHERE = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("POINTS_")},
+    **inherited(),
     "POINTS_ENVIRONMENT": "development",
     "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "POINTS_DATABASE__URL": "postgresql://me:x@127.0.0.1:1/points",

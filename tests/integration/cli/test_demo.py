@@ -28,6 +28,7 @@ from cli.demo.story import Story, load_story
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
 from schemas.ids import instant
+from tests.support.inherited import inherited
 from tests.support.servers import Databases
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -77,8 +78,7 @@ def played(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Results]:
     url, prefix = postgres.database(), f"demo-{os.getpid()}."
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("POINTS_")}
-    environment = environment_of(stack.bootstrap_servers, url, prefix, bare)
+    environment = environment_of(stack.bootstrap_servers, url, prefix, inherited())
     folder = tmp_path_factory.mktemp("demo")
     with SinksProcess() as sinks:
         environment |= environment_of_lane(folder, sinks)
@@ -325,9 +325,7 @@ def test_names_and_numbers_are_in_no_table_and_no_event(played: Results) -> None
 
 def test_the_command_plays_on_servers_of_others_and_leaves_nothing_there(stack: Stack) -> None:
     before, running = (set(topics(stack)), set(databases(stack))), children_beside(stack)
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith("POINTS_")
-    } | stack.environment()
+    environment = inherited() | stack.environment()
     command = [sys.executable, "-m", "cli", "demo", "--pace", "0"]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=360, check=False

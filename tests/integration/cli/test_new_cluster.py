@@ -1,11 +1,11 @@
 """What commands ask of Kafka on a cluster on which no group has ever been."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from deploy.local.stack import start_stack
+from tests.support.inherited import inherited
 
 ASK = """
 from cli.support.broker import Broker
@@ -28,7 +28,7 @@ def test_the_first_question_about_a_group_is_answered(tmp_path: Path) -> None:
         }
         ran = subprocess.run(
             [sys.executable, "-c", ASK],
-            env=os.environ | named,
+            env=inherited() | named,
             capture_output=True,
             text=True,
             check=False,

@@ -1,6 +1,5 @@
 """What workers do when they are killed, when servers fail, and when their topics change."""
 
-import os
 import random
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from deploy.local.stack import Stack
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
 from tests.support.engine import TOPICS, Engine, wait_for
+from tests.support.inherited import inherited
 from tests.support.upstream import Record, Trade, hex_id, order, poison
 
 SHOPS = ("shop-a", "shop-b", "shop-c")
@@ -323,7 +323,7 @@ def test_a_log_that_cannot_be_written_ends_no_worker(workers: str, to: str) -> N
     """They wait for a database that is not there, which they would log again and again."""
     ports = _neighbours(len(workers.split()))
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("POINTS_")},
+        **inherited(),
         "POINTS_ENVIRONMENT": "development",
         "POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "POINTS_DATABASE__URL": "postgresql://me:x@127.0.0.1:1/points",

@@ -1,7 +1,6 @@
 """What is installed without a clone: the wheel has every file, and the engine needs no extra."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from deploy.images.source import ROOT, copy_to, git
 from processors.registry import ENGINE, WORKERS
+from tests.support.inherited import inherited
 
 PACKAGES = ("api", "cli", "deploy", "processors", "rules", "schemas", "store")
 IS_MISSING = """
@@ -63,8 +63,7 @@ def without_the_extra(
     }  # fmt: skip
     assert {"faust", "aiosmtplib", "jinja2", "mrml", "phonenumbers"} <= modules
     (folder / "sitecustomize.py").write_text(IS_MISSING.format(names=sorted(modules)))
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")}
-    return kept | {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+    return inherited() | {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
 
 
 def names_of(requirement: str) -> str:

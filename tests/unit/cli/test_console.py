@@ -1,7 +1,6 @@
 """Everything that commands print passes one filter, and goes wherever the shell sends it."""
 
 import ast
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import cli
 from cli.support import console
 from cli.support.errors import Exit, Failure, failure_of
 from tests.support.commands import points
+from tests.support.inherited import inherited
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202eevil"
 FORGED = "evil\n✓ all is well"
@@ -145,10 +145,9 @@ def shell(
 ) -> "subprocess.CompletedProcess[bytes]":
     """A shell's line with `points` in it; only a process has streams that are closed."""
     command = f'points() {{ {sys.executable} -m cli "$@"; }}; {line}'
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("POINTS_")}
     return subprocess.run(
         ["/bin/bash", "-c", command], capture_output=True, check=False, timeout=60,
-        env={**inherited, **environment},
+        env={**inherited(), **environment},
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Jobs applied: killed and resumed, two at once, cancelled, approved, undone (account.md 7)."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -39,6 +38,7 @@ from tests.support.engine import (
     PATIENCE,
     wait_for,
 )
+from tests.support.inherited import inherited
 from tests.support.operate.watching import shown
 from tests.support.servers import Databases
 
@@ -94,7 +94,7 @@ def test_a_job_that_is_killed_goes_on_where_it_was(jobs: JobDesk) -> None:
     for arguments_of_try in (arguments, ["bulk", "resume", SHOP, "june"]):
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", *arguments_of_try],
-            env=os.environ | jobs.environment,
+            env=inherited() | jobs.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -1,7 +1,6 @@
 """Settings and campaigns that are changed while somebody decides by them: they wait their turn."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from tests.support.account.desk import SHOP, settings
 from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
 from tests.support.engine import wait_for
+from tests.support.inherited import inherited
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def told_to_wait(jobs: JobDesk, document: str) -> Iterator[str]:
     """What `settings apply` says that waits; it ends well once the block does."""
     applying = subprocess.Popen(
         [sys.executable, "-m", "cli", "settings", "apply", SHOP, document],
-        env=os.environ | jobs.environment,
+        env=inherited() | jobs.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -23,6 +23,7 @@ from processors.runtime.supervisor import Supervisor, child_specs
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
 from store.settings.versions import VersionConflict
+from tests.support.inherited import inherited
 
 
 @pytest.fixture(autouse=True)
@@ -195,11 +196,11 @@ def test_a_worker_of_the_notices_lane_that_is_refused_stops_no_worker_of_the_eng
     tmp_path: Path,
 ) -> None:
     command = [sys.executable, "-c", CHILD, str(tmp_path / "refused")]
-    tree = Supervisor(command, child_specs(["notices", "grants"], 0), os.environ, Stop())
+    tree = Supervisor(command, child_specs(["notices", "grants"], 0), inherited(), Stop())
     assert tree.run() == Exit.SCHEMA
 
 
 def test_workers_of_the_notices_lane_alone_end_when_all_are_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(tmp_path / "refused")]
-    tree = Supervisor(command, child_specs(["notices", "notices"], 0), os.environ, Stop())
+    tree = Supervisor(command, child_specs(["notices", "notices"], 0), inherited(), Stop())
     assert tree.run() == Exit.USAGE
