@@ -39,6 +39,8 @@ _KEEPING_THEIR_NAMES: Final = (
     re.compile(rf"({_NAMED}\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^\s,;&]+)()", re.IGNORECASE),
     re.compile(rf"((['\"]){_NAMED}\2\s*:\s*['\"])(?:[^'\"\\]|\\.)*(['\"])", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic)\s+)[\w.~+/-]{8,}=*()", re.IGNORECASE),
+    # What lets in whoever asks an address: its query has it under a shorter name.
+    re.compile(r"([?&][\w.-]*(?:key|code|sig|signature|auth)=)[^\s&#'\"]+()", re.IGNORECASE),
 )
 # A password with an @ that was not escaped ends up in the name of a host, which errors repeat.
 _QUOTED_WITH_AT = re.compile(r"""(['"])[^'"\s]*@[^'"\s]*\1""")

@@ -27,6 +27,10 @@ JWS = "eyJhbGciOiJIUzI1NiIsImtpZCI6IksifQ.eyJ2IjoxfQ.hushhush"
         "-----BEGIN RSA PRIVATE KEY-----\nhushhush cut off",
         "mail hush.hush+shop@mail.example bounced",
         "could not resolve 'hush@127.0.0.1'",
+        "https://directory.example/members?key=hushhush",
+        "https://directory.example/members?v=1&code=hushhush&sv=2",
+        "https://directory.example/members?sig=hush%2Bhush",
+        "cannot ask 'https://directory.example/members?X-Auth=hushhush'",
     ],
 )
 def test_secrets_and_addresses_are_masked_by_their_looks(text: str) -> None:
