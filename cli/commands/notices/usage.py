@@ -25,6 +25,8 @@ def usage_command(
     from schemas.answers.notices import NoticesUsage
 
     _month(month)
+    if csv and json_:
+        raise typer.BadParameter("is not for JSON: leave one of both out", param_hint="--csv")
     with connect_notices(notices_configuration()) as connection:
         answer = read(connection, merchant, month)
     if json_:

@@ -77,6 +77,8 @@ def test_what_a_month_costs_is_shown_by_provider(in_process: InProcessEngine, la
     (row,) = points(where, *words, "--json").json["items"]
     assert (row["messages"], row["parts"], row["provider_parts"], row["unknown"]) == (3, 5, 6, 1)
     assert "2026-11,sms,mitake,3,5,6,1" in points(where, *words, "--csv").out
+    both = points(where, *words, "--csv", "--json")
+    assert (both.code, both.out) == (2, "")
     lines = points(where, *words).out.splitlines()
     assert lines[1].split() == ["2026-11", "sms", "mitake", "3", "5", "6", "1"]
     before = points(where, "notices", "usage", SHOP, "--month", "2026-10").out
