@@ -10,9 +10,11 @@ import psycopg
 from psycopg.errors import UndefinedTable
 
 from schemas.errors import Exit, PointsError
-from store.postgres.session import Database
+from store.postgres.session import SCHEMA, Database
 
 FOLDER = Path(__file__).parent / "migrations"
+OPTIONS = f"-c search_path={SCHEMA} -c standard_conforming_strings=on"
+"""Of a migration's sessions, whatever its role's or its database's own are: as of all others."""
 LOCK = 736_002
 """Two `points migrate` at once: the second waits, and finds nothing left to do."""
 
@@ -67,7 +69,7 @@ def upgrade(url: str) -> Upgrade:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     with psycopg.connect(
-        url, autocommit=True, connect_timeout=10, client_encoding="UTF8"
+        url, autocommit=True, connect_timeout=10, client_encoding="UTF8", options=OPTIONS
     ) as connection:
         check_encoding(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])

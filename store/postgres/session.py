@@ -18,6 +18,8 @@ OPS_ROLE = "points_ops"
 """For what no worker may do; see 7_rights.sql."""
 NOTICES_ROLE = "points_notices"
 """For the notices lane, which has a schema of its own; see 9_notices.sql."""
+SCHEMA = "public"
+"""Where the engine's tables are."""
 NOTICES_SCHEMA = "notices"
 ROLES = (APP_ROLE, OPS_ROLE, "points_readonly", NOTICES_ROLE)
 """All that the first migration makes, or finds, and gives to the owner."""
@@ -33,6 +35,8 @@ _SESSION = (
     # The server's or the role's default may be another, and then a number taken first and read
     # under would not see what was committed before it (ADR 11).
     "SET default_transaction_isolation = 'read committed'",
+    # Our statements have backslashes in texts, and they are what they look like.
+    "SET standard_conforming_strings = on",
     "SET idle_in_transaction_session_timeout = '60s'",
 )
 _TUNED = (
@@ -190,9 +194,11 @@ def connect(
 def _set_up(connection: Database, role: str | None, schema: str | None, *, tuned: bool) -> None:
     if role is not None:
         connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-    if schema is not None:
-        connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
-    statements: list[sql.Composable] = [sql.SQL(s) for s in _SESSION + (_TUNED if tuned else ())]
+    schemas = [SCHEMA] if schema is None else [schema, SCHEMA]
+    path = sql.SQL(", ").join(map(sql.Identifier, schemas))
+    # A role's or database's own would have us find no table, or another one of the same name.
+    statements: list[sql.Composable] = [sql.SQL("SET search_path = {}").format(path)]
+    statements += [sql.SQL(s) for s in _SESSION + (_TUNED if tuned else ())]
     limits = {
         "lock_timeout": LOCK_SECONDS,
         "statement_timeout": STATEMENT_SECONDS if tuned else QUESTION_SECONDS,

@@ -5,14 +5,16 @@ from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from store.postgres.migrate import OPTIONS
+
 url = context.config.attributes["url"]
 # A statement that waits for a lock holds up everybody behind it: better to try again later.
-OPTIONS = "-c lock_timeout=10s -c client_encoding=UTF8"
+WAITING = "-c lock_timeout=10s -c client_encoding=UTF8"
 
 
 def connected() -> psycopg.Connection:
     """As libpq reads the URL: SQLAlchemy knows none with several hosts."""
-    return psycopg.connect(url, options=OPTIONS)
+    return psycopg.connect(url, options=f"{WAITING} {OPTIONS}")
 
 
 engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=NullPool)

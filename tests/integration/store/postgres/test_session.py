@@ -13,6 +13,7 @@ from schemas.errors import Exit
 from store.ledger import accounts
 from store.postgres import interning, migrate, session
 from store.postgres.interning import LONGEST, InternedStrings
+from store.reads.account.expiring import expiring
 from store.settings.merchants import Merchants
 from tests.support.engine import wait_for
 from tests.support.servers import Databases
@@ -50,6 +51,32 @@ def test_text_is_utf8_whatever_the_environment_says(
 def test_isolation_is_read_committed_whatever_the_database_says(url: str) -> None:
     set_for_database(url, "default_transaction_isolation", "repeatable read")
     assert shown(url, "transaction_isolation") == "read committed"
+
+
+def test_backslashes_in_statements_are_backslashes_whatever_the_database_says(url: str) -> None:
+    set_for_database(url, "standard_conforming_strings", "off")
+    with session.connect(url, tuned=False) as connection:
+        Merchants(connection).learn({"shop"})
+        assert list(expiring(connection, "shop", 30)) == []
+
+
+@pytest.mark.parametrize("path", ["nowhere", "elsewhere, public", "pg_temp"])
+def test_the_tables_are_where_they_are_whatever_the_database_says(
+    postgres: Databases, path: str
+) -> None:
+    url = postgres.database()
+    with psycopg.connect(url) as owner:
+        owner.execute("CREATE SCHEMA elsewhere")
+        owner.execute("CREATE TABLE elsewhere.orders ()")
+        name = sql.Identifier(owner.info.dbname).as_string(owner)
+        owner.execute(f"ALTER DATABASE {name} SET search_path = {path}".encode())
+    assert migrate.upgrade(url).before is None
+    assert migrate.upgrade(url).before == migrate.known_revision()
+    for schema in (None, session.NOTICES_SCHEMA):
+        with session.connect(url, role=None, schema=schema) as connection:
+            migrate.check(connection)
+            assert count(connection, "SELECT count(merchant_no) FROM orders") == 0
+    postgres.drop(url)
 
 
 @pytest.mark.parametrize("tuned", [True, False])
