@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, Literal
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from processors.notices.providers.answers import code_of, id_of, parts_of
 from schemas.notices.feedback import NoticeFeedback
+from schemas.web_addresses import address_of
 
 _TWILIO: Final[Mapping[str, Literal["delivered", "failed"]]] = {
     "delivered": "delivered",
@@ -28,6 +29,7 @@ _MITAKE: Final[Mapping[str, Literal["delivered", "failed"]]] = {
     "4": "delivered",
     **dict.fromkeys("56789", "failed"),
 }
+_USUAL_PORT: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _MSGID: Final = re.compile(r"#?[A-Za-z0-9$]{1,40}")
 
 
@@ -43,11 +45,13 @@ def twilio_receipt(
 ) -> NoticeFeedback | None:
     """What a status callback of Twilio says; None if it is not Twilio's, or no receipt.
 
-    `url`: as Twilio called it, ending in the notice id. `form`: the fields of the body.
+    `url`: as Twilio called it, ending in the notice id. `form`: all fields of the body, those that
+    are empty as well.
     """
     # As bytes, since compare_digest refuses text beyond ASCII.
-    expected = twilio_signature(url, form, auth_token)
-    if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
+    given = signature.encode(errors="replace")
+    expected = [twilio_signature(each, form, auth_token).encode() for each in _as_signed(url)]
+    if not any(hmac.compare_digest(each, given) for each in expected):
         return None
     notice_id = _uuid(url.partition("?")[0].rpartition("/")[2])
     status = _TWILIO.get(form.get("MessageStatus", ""))
@@ -64,6 +68,22 @@ def twilio_receipt(
         parts=parts_of(form.get("NumSegments")),
         occurred_at=received_at,
     )
+
+
+def _as_signed(url: str) -> Iterator[str]:
+    """The ways in which Twilio may have written an address where it signed it.
+
+    Not always with the port that it was given, and at times with the usual one that it was not.
+    """
+    yield url
+    parts = address_of(url)
+    if parts is None:
+        return
+    host, colon, port = parts.netloc.rpartition(":")
+    if colon and port.isdigit():
+        yield parts._replace(netloc=host).geturl()
+    else:
+        yield parts._replace(netloc=f"{parts.netloc}:{_USUAL_PORT[parts.scheme]}").geturl()
 
 
 def mitake_callback_url(base: str, notice_id: UUID, password: str) -> str:

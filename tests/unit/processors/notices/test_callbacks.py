@@ -44,6 +44,33 @@ def test_a_callback_of_twilio_is_a_receipt(status: str, said: str) -> None:
     assert "912345678" not in receipt.model_dump_json()
 
 
+@pytest.mark.parametrize(
+    ("called", "signed"),
+    [
+        ("https://points.example:8443", "https://points.example"),
+        ("https://points.example:8443", "https://points.example:8443"),
+        ("https://points.example", "https://points.example:443"),
+        ("http://points.example", "http://points.example:80"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]:443"),
+    ],
+)
+def test_twilio_may_sign_an_address_with_its_port_or_without(called: str, signed: str) -> None:
+    signature = twilio_signature(f"{signed}/twilio/{NOTICE}", FORM, TOKEN)
+    receipt = twilio_receipt(f"{called}/twilio/{NOTICE}", FORM, signature, TOKEN, NOW)
+    assert receipt is not None
+    assert receipt.notice_id == NOTICE
+
+
+@pytest.mark.parametrize(
+    "signed", ["https://points.example:9443", "https://other.example", "http://points.example"]
+)
+def test_an_address_that_differs_in_more_than_its_port_is_not_twilios(signed: str) -> None:
+    signature = twilio_signature(f"{signed}/twilio/{NOTICE}", FORM, TOKEN)
+    called = f"https://points.example:8443/twilio/{NOTICE}"
+    assert twilio_receipt(called, FORM, signature, TOKEN, NOW) is None
+
+
 @pytest.mark.parametrize("status", ["queued", "sending", "sent", "accepted", "nonsense", ""])
 def test_a_message_on_its_way_is_no_receipt(status: str) -> None:
     form = FORM | {"MessageStatus": status}
