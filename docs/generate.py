@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from processors import metrics
 from processors.registry import METRICS_OF_ALL, METRICS_OF_ENGINE, WORKERS
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from schemas.carriers import CarrierCode, Meaning, carrier_lines, shipped_codes
 from schemas.errors import Exit
 from schemas.options import delivery_options
@@ -47,7 +47,7 @@ def variables() -> str:
 
 def configuration_fields() -> Iterator[tuple[str, FieldInfo]]:
     """The variables with their fields, in the order of the models."""
-    for name, field in Configuration.model_fields.items():
+    for name, field in LaneConfiguration.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             for inner, inner_field in section.model_fields.items():

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from processors.runtime.configuration import LaneConfiguration
     from processors.runtime.loop import Body
     from processors.runtime.worker import WorkerFactory
 
@@ -48,9 +49,9 @@ class WorkerKind:
         factory: WorkerFactory = getattr(import_module(self.module), self.class_name).create
         return factory
 
-    def body(self) -> "Body":
+    def body(self) -> "Body[LaneConfiguration]":
         """The life of a worker of this kind of the notices lane; loads its module."""
-        body: Body = getattr(import_module(self.module), self.class_name)
+        body: Body[LaneConfiguration] = getattr(import_module(self.module), self.class_name)
         return body
 
 

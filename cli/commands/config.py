@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.commands.run import AS_OF_LANE
 from cli.support.console import JsonOption, emit, out, remark, safe
 from cli.support.wiring import configuration
 
@@ -18,19 +19,18 @@ def show_command(json_: JsonOption = False) -> None:
     """Show every variable, its value and where it comes from. Secrets are masked.
 
     A configuration that cannot be used is refused with all that is wrong, as everywhere. What only
-    the workers of the notices lane would be refused for is told beside it.
+    the workers of the notices lane would be refused for is told beside it; a section of theirs in
+    which something cannot be read is not shown.
     """
-    from processors.runtime.configuration import misspelt, shown
-    from processors.runtime.configuration_checks import problems_of_lane
+    from processors.runtime.configuration import misspelt, shown, wrong_with_lane
     from schemas.answers.operations import VariableAnswer
 
-    configured = configuration()
     rows = [
         VariableAnswer.model_validate({"name": name, "value": value, "origin": origin})
-        for name, value, origin in shown(configured)
+        for name, value, origin in shown(configuration())
     ]
-    for problem in problems_of_lane(configured):
-        remark(f"of the notices lane, whose workers would not start: {problem}")
+    for problem in wrong_with_lane():
+        remark(f"{AS_OF_LANE}: {problem}")
     for name in misspelt():
         remark(f"{name} is not a known variable: check its spelling, or remove it")
     if json_:

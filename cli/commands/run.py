@@ -24,6 +24,7 @@ MOST_INTAKES = 100
 """More processes than a machine has use for: a slip of the finger must not start thousands."""
 LAST_PORT = 65_535
 ALL = "all"
+AS_OF_LANE = "of the notices lane, whose workers would not start"
 _ENDINGS = (Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.SCHEMA, Exit.CURSOR)
 _WORKERS = "\n".join(f"{kind.name}: {kind.does}." for kind in WORKERS.values())
 _SEVERAL = (
@@ -71,9 +72,9 @@ def run_command(
 def _prepared(workers: list[str], intakes: int | None, *, as_json: bool) -> Callable[[], int]:
     """What runs them, with all that it needs loaded; it gives the exit code."""
     configuration = _loaded(workers)
-    kinds = _kinds(workers, intakes, notices=configuration.notices.enabled)
+    kinds = _kinds(workers, intakes)
     _check_ports(configuration.metrics.port, len(kinds))
-    _tell_misspelt()
+    _tell_what_stops_nobody(kinds)
     if len(kinds) == 1:
         return _alone(WORKERS[kinds[0]], configuration)
     return partial(_tree, kinds, configuration, as_json=as_json)
@@ -86,8 +87,12 @@ def _loaded(workers: Sequence[str]) -> "Configuration":
     """
     from processors.runtime.configuration import load, load_for_lane
 
-    of_lane = all(name != ALL and WORKERS[name].lane == "notices" for name in workers)
+    of_lane = all(name != ALL and _is_of_lane(name) for name in workers)
     return load_for_lane() if of_lane else load()
+
+
+def _is_of_lane(kind: str) -> bool:
+    return WORKERS[kind].lane == "notices"
 
 
 def _check_ports(first: int, count: int) -> None:
@@ -99,13 +104,20 @@ def _check_ports(first: int, count: int) -> None:
         )
 
 
-def _tell_misspelt() -> None:
-    """A variable with a single `_` has no effect, which is seen only where it is missed."""
-    from processors.runtime.configuration import misspelt
+def _tell_what_stops_nobody(kinds: Sequence[str]) -> None:
+    """What is wrong in the environment and yet refused by none of these workers, told once.
+
+    A variable with a single `_` has no effect, which is seen only where it is missed. What cannot
+    be read of the notices lane is told where no worker of it would tell it.
+    """
+    from processors.runtime.configuration import misspelt, unreadable_of_lane
     from processors.runtime.stopping import PARENT_PIPE
 
     if PARENT_PIPE in os.environ:
         return  # the supervisor has told it
+    if not any(_is_of_lane(kind) for kind in kinds):
+        for problem in unreadable_of_lane():
+            remark(f"{AS_OF_LANE}: {problem}")
     for variable in misspelt():
         remark(f"{variable} is not a known variable: check its spelling, or remove it")
 
@@ -113,8 +125,9 @@ def _tell_misspelt() -> None:
 def _alone(kind: WorkerKind, configuration: "Configuration") -> Callable[[], int]:
     """What runs one worker in this process."""
     from processors.runtime import loop
+    from processors.runtime.configuration import LaneConfiguration
 
-    if kind.lane == "engine":
+    if not isinstance(configuration, LaneConfiguration):
         return partial(loop.run_worker, kind.name, kind.factory(), configuration)
     try:
         body = kind.body()
@@ -135,9 +148,11 @@ def _refuse_unknown(asked: Sequence[str]) -> None:
         )
 
 
-def _kinds(asked: Sequence[str], intakes: int | None, *, notices: bool) -> list[str]:
+def _kinds(asked: Sequence[str], intakes: int | None) -> list[str]:
+    from processors.runtime.configuration import lane_is_wanted
+
     count = intakes or (2 if (os.cpu_count() or 1) >= MANY_CORES else 1)
-    all_kinds = WORKERS if notices else ENGINE
+    all_kinds = WORKERS if ALL in asked and lane_is_wanted() else ENGINE
     every = [kind for kind in all_kinds for _ in range(count if kind == "intake" else 1)]
     return [kind for name in asked for kind in (every if name == ALL else [name])]
 

@@ -6,7 +6,12 @@ from cli.support.broker import broker_of
 from cli.support.console import JsonOption, complain, counted, emit, out, remark, safe
 from cli.support.cursors import lags, print_cursors, shown_lag
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import configuration, connect, connect_notices
+from cli.support.wiring import (
+    configuration,
+    connect,
+    connect_notices,
+    notices_configuration,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -80,19 +85,19 @@ def read(
             for each in paused
         ),
         read_model=read_model.figures(configured, broker),
-        notices=_notices(configured),
+        notices=_notices(),
     )
     return answer, unreachable
 
 
-def _notices(configured: "Configuration") -> "NoticesFigures | None":
+def _notices() -> "NoticesFigures | None":
     """Of the notices lane, where it is used and this login may take its role."""
     from cli.commands.notices.status import read
     from processors.runtime.configuration import ConfigurationRefused
     from schemas.answers.operations import NoticesFigures
 
     try:
-        connection = connect_notices(configured)
+        connection = connect_notices(notices_configuration())
     except ConfigurationRefused as refused:
         for problem in refused.lines[1:]:
             remark(f"without the notices lane: {problem.strip()}")

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from processors.runtime.configuration import (
         Configuration,
         DatabaseOnlyConfiguration,
+        LaneConfiguration,
         NoticesOnlyConfiguration,
         QuotingConfiguration,
     )
@@ -79,7 +80,7 @@ def connect(
 
 
 def connect_notices(
-    loaded: "Configuration | NoticesOnlyConfiguration", *, name: str = "points-cli"
+    loaded: "LaneConfiguration | NoticesOnlyConfiguration", *, name: str = "points-cli"
 ) -> "Database":
     """As `connect`, to the tables of the notices lane, as its role.
 

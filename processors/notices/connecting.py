@@ -1,12 +1,12 @@
 """Connections to the lane's tables, as its workers have them."""
 
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from store.postgres import session
 from store.postgres.session import Database, Waiting
 
 
 def connect(
-    configuration: Configuration,
+    configuration: LaneConfiguration,
     name: str,
     *,
     waiting: Waiting | None = None,

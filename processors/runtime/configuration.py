@@ -4,17 +4,24 @@ A merchant's *settings* are not here.
 """
 
 import os
-import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
 from processors.runtime.configuration_checks import (
@@ -176,6 +183,26 @@ class QuotesConfiguration(ConfigurationSection):
         return quote_keys(self.keys.get_secret_value()) if self.keys is not None else ()
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, with the values of the secrets that it gives as files."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        given = read_secret_files(os.environ, secret_variables(settings_cls)).values
+        known = {(name + SUFFIX).lower() for name in SECRETS}
+        self.env_vars = {
+            **{name: text for name, text in self.env_vars.items() if name not in known},
+            **{name.lower(): text for name, text in given.items()},
+        }
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """What is no JSON stays text, which no section takes: it hides no other problem."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class _FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="POINTS_",
@@ -201,16 +228,9 @@ class _FromEnvironment(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment, with the values of the secrets that it gives as files."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        if isinstance(env_settings, EnvSettingsSource):
-            given = read_secret_files(os.environ, SECRETS).values
-            known = {(name + SUFFIX).lower() for name in SECRETS}
-            env_settings.env_vars = {
-                **{name: text for name, text in env_settings.env_vars.items() if name not in known},
-                **{name.lower(): text for name, text in given.items()},
-            }
-        return (init_settings, env_settings)
+        """The environment alone."""
+        del env_settings, dotenv_settings, file_secret_settings
+        return (init_settings, _Environment(settings_cls))
 
 
 class DatabaseOnlyConfiguration(_FromEnvironment):
@@ -235,7 +255,10 @@ class NoticesOnlyConfiguration(DatabaseOnlyConfiguration):
 
 
 class Configuration(_FromEnvironment):
-    """Everything the environment says. All problems are reported at once."""
+    """What the environment says to the engine. All problems are reported at once.
+
+    Nothing of the notices lane is here: whoever has this cannot be stopped for it.
+    """
 
     kafka: KafkaConfiguration
     database: DatabaseConfiguration
@@ -246,17 +269,38 @@ class Configuration(_FromEnvironment):
     intake: IntakeConfiguration = IntakeConfiguration()
     quotes: QuotesConfiguration = QuotesConfiguration()
     tracing: TracingConfiguration = TracingConfiguration()
-    notices: NoticesConfiguration = NoticesConfiguration()
-    smtp: SmtpConfiguration = SmtpConfiguration()
-    twilio: TwilioConfiguration = TwilioConfiguration()
-    mitake: MitakeConfiguration = MitakeConfiguration()
-    webhook: WebhookConfiguration = WebhookConfiguration()
     application_id: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
 
-SECRETS = secret_variables(Configuration)
+class LaneSections(_FromEnvironment):
+    """What only the notices lane uses."""
+
+    notices: NoticesConfiguration = NoticesConfiguration()
+    smtp: SmtpConfiguration = SmtpConfiguration()
+    twilio: TwilioConfiguration = TwilioConfiguration()
+    mitake: MitakeConfiguration = MitakeConfiguration()
+    webhook: WebhookConfiguration = WebhookConfiguration()
+
+
+class LaneConfiguration(LaneSections, Configuration):
+    """Everything the environment says, as the workers of the notices lane need it."""
+
+
+class _Switch(ConfigurationSection):
+    model_config = ConfigDict(extra="ignore")
+
+    enabled: bool = NoticesConfiguration().enabled
+
+
+class _LaneSwitch(_FromEnvironment):
+    """Whether the lane is wanted, whatever else is said of it."""
+
+    notices: _Switch = _Switch()
+
+
+SECRETS = secret_variables(LaneConfiguration)
 """The variables whose values are never shown, and that may come as files."""
 
 _Kind = TypeVar("_Kind", bound=_FromEnvironment)
@@ -274,30 +318,57 @@ class ConfigurationRefused(PointsError):
     code = "configuration_refused"
     exit_code = Exit.USAGE
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], hints: Sequence[str] = ()) -> None:
         """`problems`: a line each, with the name of the variable and without its value."""
-        lines = ["The configuration cannot be used:", *(f"  {problem}" for problem in problems)]
-        super().__init__(lines, _REMEDY)
+        told = (f"  {line}" for line in (*problems, *hints))
+        super().__init__(["The configuration cannot be used:", *told], _REMEDY)
+        self.problems = tuple(problems)
 
 
 def load() -> Configuration:
     """The configuration of this process. Raises ConfigurationRefused with every problem at once.
 
-    What only the notices lane uses is not judged: `load_for_lane` does.
+    What only the notices lane uses is neither read nor judged: `load_for_lane` does.
     """
     loaded = _loaded(Configuration)
     _refuse(problems_of(loaded))
     return loaded
 
 
-def load_for_lane() -> Configuration:
+def load_for_lane() -> LaneConfiguration:
     """As `load`, for a process that is nothing but a worker of the notices lane."""
-    loaded = _loaded(Configuration)
+    loaded = _loaded(LaneConfiguration)
     _refuse([*problems_of(loaded), *problems_of_lane(loaded)])
     return loaded
 
 
-def refuse_notices_servers(loaded: Configuration | NoticesOnlyConfiguration) -> None:
+def lane_is_wanted() -> bool:
+    """Whether `points run all` starts the workers of the lane; not where nobody can read it."""
+    try:
+        return _loaded(_LaneSwitch).notices.enabled
+    except ConfigurationRefused:
+        return False
+
+
+def unreadable_of_lane() -> Sequence[str]:
+    """What only the notices lane uses and nobody can read, a line each as `problems_of`."""
+    try:
+        _loaded(LaneSections)
+    except ConfigurationRefused as refused:
+        return refused.problems
+    return ()
+
+
+def wrong_with_lane() -> Sequence[str]:
+    """What the workers of the lane are refused for, besides what stops everybody."""
+    try:
+        loaded = _loaded(LaneSections)
+    except ConfigurationRefused as refused:
+        return refused.problems
+    return problems_of_lane(loaded)
+
+
+def refuse_notices_servers(loaded: LaneConfiguration | NoticesOnlyConfiguration) -> None:
     """Raises ConfigurationRefused when the lane's own servers cannot be meant as they are named."""
     _refuse(problems_of_notices(loaded.notices, development=loaded.development))
 
@@ -337,9 +408,10 @@ def load_for_quotes() -> QuotingConfiguration:
 def shown(loaded: Configuration) -> Iterator[tuple[str, str | None, str]]:
     """Every variable: its name, its value as text without secrets, and where it comes from.
 
-    `default`, `environment` or `file`; a value that is not set is None.
+    `default`, `environment` or `file`; a value that is not set is None. Of a section of the notices
+    lane in which something cannot be read, nothing is known.
     """
-    for section, value in loaded:
+    for section, value in (*loaded, *_readable_of_lane()):
         inner = list(value) if isinstance(value, BaseModel) else [(None, value)]
         for part, given in inner:
             name = f"POINTS_{section}__{part}".upper() if part else f"POINTS_{section}".upper()
@@ -349,23 +421,36 @@ def shown(loaded: Configuration) -> Iterator[tuple[str, str | None, str]]:
             yield name, text, "file" if name + SUFFIX in os.environ and secret else origin
 
 
+def _readable_of_lane() -> Iterator[tuple[str, BaseModel]]:
+    """The sections of the lane that can be read, each for itself."""
+    for name, field in LaneSections.model_fields.items():
+        if name in Configuration.model_fields:
+            continue
+        definition: dict[str, Any] = {name: (field.annotation, field.default)}
+        alone = create_model(f"_Only{name}", __base__=_FromEnvironment, **definition)
+        try:
+            yield name, getattr(_loaded(alone), name)
+        except ConfigurationRefused:
+            continue
+
+
 def misspelt() -> list[str]:
     """The variables of this process that look like ours and are read by nothing."""
-    return unknown_variables(os.environ, Configuration.model_fields)
+    return unknown_variables(os.environ, LaneConfiguration.model_fields)
 
 
 def _refuse(problems: Sequence[str]) -> None:
     if problems:
         hints = [f"{name}: is not a known variable" for name in misspelt()]
-        raise ConfigurationRefused([*problems, *hints])
+        raise ConfigurationRefused(problems, hints)
 
 
 def _loaded(kind: type[_Kind]) -> _Kind:
-    wrong = read_secret_files(os.environ, SECRETS & secret_variables(kind)).wrong
+    wrong = read_secret_files(os.environ, secret_variables(kind)).wrong
     of_files = [f"{name}: {why}" for name, why in wrong.items()]
     try:
         loaded = kind()
-    except (ValidationError, SettingsError) as error:
+    except ValidationError as error:
         # A secret that could not be read is not missing as well.
         missing = tuple(f"{name}: is missing" for name in wrong)
         _refuse([*of_files, *(line for line in _problems(error) if line not in missing)])
@@ -374,11 +459,7 @@ def _loaded(kind: type[_Kind]) -> _Kind:
     return loaded
 
 
-def _problems(error: ValidationError | SettingsError) -> list[str]:
-    if isinstance(error, SettingsError):
-        # A variable with the name of a whole section is read as JSON; it is not repeated.
-        section = re.search(r'field "(\w+)"', str(error))
-        return [_no_section(section[1] if section is not None else "…")]
+def _problems(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in problem["loc"]]
@@ -398,7 +479,7 @@ def _problems(error: ValidationError | SettingsError) -> list[str]:
 
 
 def _no_section(name: str) -> str:
-    known = Configuration.model_fields.get(name)
+    known = LaneConfiguration.model_fields.get(name)
     fields = getattr(known.annotation, "model_fields", {}) if known is not None else {}
     example = next(iter(fields), "…")
     return (

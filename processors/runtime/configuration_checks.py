@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Configuration,
         DatabaseConfiguration,
         KafkaConfiguration,
+        LaneSections,
         RedisConfiguration,
         TopicsConfiguration,
     )
@@ -57,7 +58,7 @@ def problems_of(loaded: "Configuration") -> list[str]:
     ]
 
 
-def problems_of_lane(loaded: "Configuration") -> list[str]:
+def problems_of_lane(loaded: "LaneSections") -> list[str]:
     """As `problems_of`, of what the workers of the notices lane need besides.
 
     Nobody else is refused for it: what keeps notices from being sent keeps no points from members.

@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import psycopg
 from confluent_kafka import KafkaException
@@ -390,7 +391,8 @@ class Loop:
         self._disconnect()
 
 
-Body = Callable[[Configuration, Health, Stop], None]
+_Configured = TypeVar("_Configured", bound=Configuration)
+Body = Callable[[_Configured, Health, Stop], None]
 """A worker's life: turns until `stop.asked`, and says by `health` how it is. Raises as Loop.run."""
 
 
@@ -406,7 +408,7 @@ def run_worker(kind: str, factory: WorkerFactory, configuration: Configuration) 
     return run_process(kind, configuration, body)
 
 
-def run_process(kind: str, configuration: Configuration, body: Body) -> int:
+def run_process(kind: str, configuration: _Configured, body: Body[_Configured]) -> int:
     """As `run_worker`, of a kind whose life is not the loop of this module."""
     set_up(configuration.log_level, configuration.log_format, worker=kind)
     stop = Stop()

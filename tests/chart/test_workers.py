@@ -7,7 +7,7 @@ import yaml
 
 from processors.registry import ENGINE, WORKERS
 from processors.relay.lane import NO_PROGRESS_SECONDS
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.secret_files import secret_variables
 from processors.runtime.supervisor import GRACE_SECONDS
 from schemas.topics import TOPICS
@@ -153,7 +153,7 @@ def test_no_pod_may_do_what_it_need_not(overlay: str) -> None:
 
 
 def test_secrets_are_never_values() -> None:
-    secret = secret_variables(Configuration)
+    secret = secret_variables(LaneConfiguration)
     assert set(SCHEMA["$defs"]["secretVariable"]["enum"]) == secret
     for overlay in OVERLAYS:
         text = (helm.CHART / (overlay or "values.yaml")).read_text("utf-8")
@@ -196,9 +196,9 @@ def test_a_kind_may_have_a_login_of_its_own() -> None:
 def test_variables_are_those_that_the_code_knows() -> None:
     known = {
         f"POINTS_{section}__{field}".upper()
-        for section, info in Configuration.model_fields.items()
+        for section, info in LaneConfiguration.model_fields.items()
         for field in getattr(info.annotation, "model_fields", {})
-    } | {f"POINTS_{name}".upper() for name in Configuration.model_fields}
+    } | {f"POINTS_{name}".upper() for name in LaneConfiguration.model_fields}
     for overlay in OVERLAYS:
         for deployment in deployments(overlay).values():
             assert variables(deployment).keys() <= known

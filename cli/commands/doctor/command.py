@@ -78,7 +78,7 @@ def examine() -> Iterator[Finding]:
         return
     yield Finding("ok", "configuration: read from the environment")
     yield from _unknown_variables()
-    yield from _aside(configured)
+    yield from _aside()
     broker = yield from _kafka(configured)
     yield from _attempt("read model", lambda: progress.read_model(configured, broker))
     yield from _postgres(configured, broker)
@@ -101,11 +101,11 @@ def _unknown_variables() -> Iterator[Finding]:
         )
 
 
-def _aside(configured: "Configuration") -> Iterator[Finding]:
+def _aside() -> Iterator[Finding]:
     """What stops the notices lane alone; where the engine runs, its secrets may well be missing."""
-    from processors.runtime.configuration_checks import problems_of_lane
+    from processors.runtime.configuration import wrong_with_lane
 
-    for problem in problems_of_lane(configured):
+    for problem in wrong_with_lane():
         yield Finding(
             "warning",
             f"configuration of the notices lane: {problem}",
@@ -244,7 +244,7 @@ def _schema(
         yield from _attempt("cursors", lambda: _cursors(connection, broker))
         yield from _attempt("lag", lambda: progress.lag(connection, broker))
         yield from _attempt("groups", lambda: progress.groups(connection, configured, broker))
-    yield from _attempt("notices", lambda: notices.notices(configured, broker))
+    yield from _attempt("notices", lambda: notices.notices(broker))
 
 
 def _rights(configured: "Configuration", connection: "Database") -> Iterator[Finding]:

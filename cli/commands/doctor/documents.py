@@ -10,7 +10,7 @@ from cli.support.console import counted
 from cli.support.errors import Exit
 
 if TYPE_CHECKING:
-    from processors.runtime.configuration import Configuration
+    from processors.runtime.configuration import NoticesOnlyConfiguration
     from schemas.notices.document import NoticeSettings
     from store.postgres.session import Database
     from store.reads.doctor.documents import StoredVersion
@@ -64,7 +64,9 @@ def points_settings(connection: "Database") -> Iterator[Finding]:
     yield reading.finding("settings")
 
 
-def notice_settings(connection: "Database", configured: "Configuration") -> Iterator[Finding]:
+def notice_settings(
+    connection: "Database", configured: "NoticesOnlyConfiguration"
+) -> Iterator[Finding]:
     """Of each shop's newest version, which is in force; and whether its quiet hours end in time."""
     from store.notices.settings import settings_of
     from store.reads.doctor import documents

@@ -7,12 +7,11 @@ from cli.commands.doctor import documents, progress
 from cli.commands.doctor.finding import Finding
 from cli.support.console import counted
 from cli.support.errors import Exit, Failure
-from cli.support.wiring import connect_notices
+from cli.support.wiring import connect_notices, notices_configuration
 from schemas import remedies
 
 if TYPE_CHECKING:
     from cli.support.broker import Broker
-    from processors.runtime.configuration import Configuration
     from schemas.answers.notices import (
         NoticesStatusAnswer,
         OpenNotices,
@@ -28,7 +27,7 @@ MOST_NAMED = 3
 """Of shops in a line; each has a line of its own as well."""
 
 
-def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Finding]:
+def notices(broker: "Broker | None") -> Iterator[Finding]:
     """All of the lane, asked as its own role; nothing where this login may not take it."""
     from processors.registry import ENGINE, WORKERS
     from processors.runtime.configuration import ConfigurationRefused
@@ -36,9 +35,11 @@ def notices(configured: "Configuration", broker: "Broker | None") -> Iterator[Fi
     from store.streams import adoption
 
     try:
-        connection = connect_notices(configured, name="points-doctor")
+        configured = notices_configuration()
     except ConfigurationRefused:
         return  # its variables are told where the others are
+    try:
+        connection = connect_notices(configured, name="points-doctor")
     except Failure as failure:
         if failure.exit_code == Exit.REFUSED and not configured.notices.enabled:
             return

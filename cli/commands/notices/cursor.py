@@ -35,7 +35,7 @@ def adopt_command(
 
     configured = configuration()
     engine.check_start(start, partition)
-    with connect_notices(configured) as connection:
+    with connect_notices(notices_configuration()) as connection:
         rows = [r for r in adoption.known(connection) if topic in (None, r.topic)]
         engine.adopt_planned(
             rows,

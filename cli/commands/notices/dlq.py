@@ -57,7 +57,7 @@ def redrive_command(
 
     configured = configuration()
     moved: list[RereadPartition] = []
-    with connect_notices(configured) as connection:
+    with connect_notices(notices_configuration()) as connection:
         chosen = dlq.chosen_of(connection, ids, all_=all_)
         with transaction(connection) as cursor:
             if chosen:

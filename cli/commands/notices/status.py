@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cli.support.broker import broker_of
 from cli.support.console import JsonOption, complain, emit, out, print_table, safe
 from cli.support.cursors import lags, print_cursors
-from cli.support.wiring import configuration, connect_notices
+from cli.support.wiring import configuration, connect_notices, notices_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def status_command(json_: JsonOption = False) -> None:
     """Show what waits, is unknown or cannot go on, providers, pauses, cursors and lag."""
     configured = configuration()
-    with connect_notices(configured) as connection:
+    with connect_notices(notices_configuration()) as connection:
         broker, unreachable = broker_of(configured)
         answer = read(connection, broker)
     if json_:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from processors.notices.deciding.reading import read_all
 from processors.notices.sealing_keys import needed_sealer
 from processors.pipeline.pipeline import PoisonRecord
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.kafka.feed import Record
 from processors.runtime.kafka.records import received_at
 from rules.notices.contacts import EMAIL, PHONE, TEXTS, VERIFIED, Said, Value, newer_fields, said_by
@@ -47,7 +47,7 @@ class CustomerSaid(NamedTuple):
 class ContactsBatches:
     """Keeps contacts, of a contact table; with another directory it passes records over."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: LaneConfiguration) -> None:
         """Raises ConfigurationRefused where the table has no keys to seal with."""
         notices = configuration.notices
         kept = notices.directory == "table"

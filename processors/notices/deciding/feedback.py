@@ -12,7 +12,7 @@ from processors import metrics
 from processors.notices.deciding.reading import read_all
 from processors.notices.sealing_keys import sealer_of
 from processors.pipeline.pipeline import PoisonRecord
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.kafka.feed import Record
 from rules.notices import tokens
 from rules.notices.tokens import Unsubscription
@@ -47,7 +47,7 @@ class TakesReceipts(Protocol):
 class FeedbackBatches:
     """Takes what was said back about notices."""
 
-    def __init__(self, configuration: Configuration, receipts: TakesReceipts) -> None:
+    def __init__(self, configuration: LaneConfiguration, receipts: TakesReceipts) -> None:
         """`receipts` settles notices. Raises ConfigurationRefused for keys that are none."""
         notices = configuration.notices
         self._sealer = sealer_of(notices)

@@ -5,8 +5,8 @@ from processors.notices.directory.port import Directory
 from processors.notices.directory.table import TableDirectory
 from processors.notices.sealing_keys import needed_sealer
 from processors.runtime.configuration import (
-    Configuration,
     ConfigurationRefused,
+    LaneConfiguration,
     NoticesOnlyConfiguration,
 )
 from processors.runtime.provider_checks import problems_of_directory
@@ -15,7 +15,7 @@ from store.postgres.session import Database
 
 
 def make(
-    configuration: Configuration | NoticesOnlyConfiguration, connection: Database
+    configuration: LaneConfiguration | NoticesOnlyConfiguration, connection: Database
 ) -> Directory:
     """The directory that the configuration names. Raises as `refuse_unusable`.
 
@@ -34,7 +34,7 @@ def make(
     return HttpDirectory(notices.directory_url, secret)
 
 
-def refuse_unusable(configuration: Configuration | NoticesOnlyConfiguration) -> None:
+def refuse_unusable(configuration: LaneConfiguration | NoticesOnlyConfiguration) -> None:
     """Raises ConfigurationRefused for a directory that cannot be had, and connects to nothing.
 
     There is no key to open a table, no address to ask, or one without TLS outside development.
@@ -42,7 +42,7 @@ def refuse_unusable(configuration: Configuration | NoticesOnlyConfiguration) -> 
     _usable(configuration)
 
 
-def _usable(configuration: Configuration | NoticesOnlyConfiguration) -> Sealer | None:
+def _usable(configuration: LaneConfiguration | NoticesOnlyConfiguration) -> Sealer | None:
     """What opens the table, where it is one. Raises as `refuse_unusable`."""
     notices = configuration.notices
     if notices.directory == "table":

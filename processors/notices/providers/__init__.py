@@ -7,10 +7,10 @@ from processors.notices.providers.port import MailProvider, SmsProvider
 from processors.notices.providers.smtp import Smtp
 from processors.notices.providers.twilio import Twilio
 from processors.notices.providers.webhook import Webhook
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 
 
-def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
+def make_sms(configuration: LaneConfiguration) -> Mapping[str, SmsProvider]:
     """The providers of SMS that the configuration has accounts for, by their names."""
     providers: list[SmsProvider] = []
     within = _write_within(configuration)
@@ -23,14 +23,14 @@ def make_sms(configuration: Configuration) -> Mapping[str, SmsProvider]:
     return {provider.name: provider for provider in providers}
 
 
-def make_mail(configuration: Configuration) -> MailProvider | None:
+def make_mail(configuration: LaneConfiguration) -> MailProvider | None:
     """The server for mail; None if the configuration has none."""
     if not configuration.smtp.host:
         return None
     return Smtp(configuration.smtp, _write_within(configuration))
 
 
-def _write_within(configuration: Configuration) -> float:
+def _write_within(configuration: LaneConfiguration) -> float:
     """Seconds: what the fence lets through has half of its lease left to be written.
 
     As much is left of the whole lease for the answer to what was written last.

@@ -12,7 +12,7 @@ from processors.pipeline.pipeline import NOTICES
 from processors.relay import landing
 from processors.relay.lane import Lane
 from processors.relay.records import topics_of_notices
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import one_line
 from processors.runtime.kafka.clients import ClientErrorListener, producer
 from processors.runtime.logs import log
@@ -35,7 +35,7 @@ CLOSE_SECONDS: Final = 5.0
 class Relaying:
     """A thread that sends what became of notices, dead letters and redriven records."""
 
-    def __init__(self, configuration: Configuration, connect: Callable[[], Database]) -> None:
+    def __init__(self, configuration: LaneConfiguration, connect: Callable[[], Database]) -> None:
         """Connects to nothing yet."""
         self._kafka, self._connect = configuration.kafka, connect
         self._topics = topics_of_notices(configuration.topics)

@@ -11,7 +11,7 @@ from processors.notices.sending.ports import (
     Shop,
     Worded,
 )
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.notices_configuration import NoticesConfiguration
 from rules.notices import tokens
 from rules.notices.months import month_of
@@ -35,7 +35,7 @@ from store.notices.sending.queue import Taken
 from store.postgres.session import Cursor
 
 
-def outside(configuration: Configuration) -> Outside:
+def outside(configuration: LaneConfiguration) -> Outside:
     """All of it. Raises ConfigurationRefused for keys that are none."""
     sealer = sealer_of(configuration.notices)
 

@@ -33,7 +33,7 @@ from processors.notices.sending.pausing import pause
 from processors.notices.sending.relaying import Relaying
 from processors.notices.sending.upkeep import KIND, Upkeep
 from processors.notices.sending.wiring import outside
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import TROUBLES, leave_standby, waited_out
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
@@ -62,7 +62,7 @@ provider that says nothing may take.
 """
 
 
-def run(configuration: Configuration, health: Health, stop: Stop) -> None:
+def run(configuration: LaneConfiguration, health: Health, stop: Stop) -> None:
     """Runs until it is asked to stop. Raises as the loop of the other workers does."""
     asyncio.run(Sender(configuration, health, stop).live())
 
@@ -70,7 +70,7 @@ def run(configuration: Configuration, health: Health, stop: Stop) -> None:
 class Sender:
     """One process that sends."""
 
-    def __init__(self, configuration: Configuration, health: Health, stop: Stop) -> None:
+    def __init__(self, configuration: LaneConfiguration, health: Health, stop: Stop) -> None:
         """Raises ConfigurationRefused for what cannot be."""
         directory.refuse_unusable(configuration)
         self._configuration, self._health, self._stop = configuration, health, stop
@@ -250,7 +250,7 @@ class Sender:
 class FreshDirectory:
     """The configured directory, made with the first question, and again on a new connection."""
 
-    def __init__(self, configuration: Configuration, connect: Callable[[], Database]) -> None:
+    def __init__(self, configuration: LaneConfiguration, connect: Callable[[], Database]) -> None:
         """Connects to nothing yet."""
         self._configuration, self._connect = configuration, connect
         self._connection: Database | None = None

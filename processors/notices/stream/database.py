@@ -14,7 +14,7 @@ import psycopg
 
 from processors import metrics
 from processors.notices.connecting import connect
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import TROUBLES, one_line, waited_out
 from processors.runtime.health import Health
 from processors.runtime.logs import log
@@ -32,7 +32,7 @@ class Ending(Exception):
 class LaneDatabase:
     """The connection of the lane's role in the lane's schema, and what waits for it."""
 
-    def __init__(self, configuration: Configuration, health: Health) -> None:
+    def __init__(self, configuration: LaneConfiguration, health: Health) -> None:
         """Connects with the first piece of work. `health` is told while it connects."""
         self._configuration, self._health = configuration, health
         self._executor = ThreadPoolExecutor(1, "notices-database")

@@ -9,11 +9,11 @@ from processors.notices.deciding.reminders import Timer
 from processors.notices.deciding.settings import SettingsBatches
 from processors.notices.sealing_keys import sealer_of
 from processors.notices.stream.batches import Deciding
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from store.notices.sending import settling
 
 
-def deciders(configuration: Configuration) -> Mapping[str, Deciding]:
+def deciders(configuration: LaneConfiguration) -> Mapping[str, Deciding]:
     """By topic. Raises ConfigurationRefused where contacts are to be kept and no key seals them."""
     topics, seals = configuration.topics, sealer_of(configuration.notices)
     return {
@@ -24,6 +24,6 @@ def deciders(configuration: Configuration) -> Mapping[str, Deciding]:
     }
 
 
-def timer(configuration: Configuration) -> Timer:
+def timer(configuration: LaneConfiguration) -> Timer:
     """What is decided by time: reminders, and what was parked. Raises ConfigurationRefused."""
     return Timer(configuration.notices, sealer_of(configuration.notices))

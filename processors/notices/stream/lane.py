@@ -16,7 +16,7 @@ from processors.notices.stream.places import AssignedPlaces
 from processors.notices.stream.records import records_of
 from processors.pipeline.bisection import Interrupted
 from processors.pipeline.pipeline import NOTICES, Pipeline, dead_letters_of_notices
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import TopicChanged
 from schemas import remedies
 from schemas.errors import PointsError
@@ -29,7 +29,7 @@ class Lane:
 
     def __init__(
         self,
-        configuration: Configuration,
+        configuration: LaneConfiguration,
         database: LaneDatabase,
         places: AssignedPlaces,
         deciding: Mapping[str, Deciding],

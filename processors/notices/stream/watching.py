@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException
 
 from processors.notices.stream.app import LaneApp
 from processors.pipeline.worker import TOPIC_SECONDS, TOPIC_SECONDS_IN_TROUBLE
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import one_line
 from processors.runtime.kafka.identity import Described, KnownTopics
 from processors.runtime.kafka.rights import rights_of
@@ -20,7 +20,9 @@ LAG_SECONDS: Final = 1.0
 class Watching:
     """Asks the brokers and waits for no answer: they are taken when they have come."""
 
-    def __init__(self, configuration: Configuration, worker: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, configuration: LaneConfiguration, worker: str, topics: Sequence[str]
+    ) -> None:
         """Knows the topics' uuids, once the broker answers. Raises TopicChanged, KafkaException."""
         self.topics = KnownTopics(configuration.kafka, worker, topics)
         self.rights = RightsCheck(configuration.kafka, worker, rights_of(worker, configuration))

@@ -30,7 +30,7 @@ from processors.notices.stream.places import AssignedPlaces
 from processors.notices.stream.watching import Watching
 from processors.pipeline.pipeline import NOTICES
 from processors.pipeline.recreated import refuse_recreated
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.failures import TROUBLES, TopicChanged, waited_out
 from processors.runtime.garbage import Garbage
 from processors.runtime.health import Health
@@ -59,7 +59,7 @@ CRASH_SECONDS: Final = 0.5
 _LIBRARIES: Final = ("faust", "mode", "aiokafka")
 
 
-def run(configuration: Configuration, health: Health, stop: Stop) -> None:
+def run(configuration: LaneConfiguration, health: Health, stop: Stop) -> None:
     """Runs until it is asked to stop. Raises as the loop of the other workers does."""
     for library in _LIBRARIES:
         hand_on(library, "kafka_client").setLevel("WARNING")
@@ -78,7 +78,7 @@ class Life:
 
     def __init__(
         self,
-        configuration: Configuration,
+        configuration: LaneConfiguration,
         health: Health,
         stop: Stop,
         deciding: Mapping[str, Deciding],

@@ -203,6 +203,21 @@ def test_a_topic_recreated_meanwhile_is_refused_at_start(engine: Engine) -> None
     assert tree.terminate() == 0
 
 
+def test_what_cannot_be_read_of_the_notices_lane_holds_its_workers_alone(engine: Engine) -> None:
+    engine.merchant("shop-a")
+    tree = engine.run("notices", "intake", "relay", "notices-send", POINTS_SMTP__PORT="hushhush")
+    wait_for("the lane held", lambda: len(tree.lines("child_held")) > 1)
+    assert {line["child"] for line in tree.lines("child_held")} == {"notices", "notices-send"}
+    engine.produce([order("shop-a", hex_id("o"), hex_id("m"), 1000, delivery="arrived")])
+    engine.wait_consumed(1)
+    engine.wait_published()
+    assert engine.balances() == {("shop-a", hex_id("m")): 100}
+    told = tree.output
+    assert "POINTS_SMTP__PORT: Input should be a valid integer" in told
+    assert "hush" not in told
+    assert tree.terminate() == 0
+
+
 def test_workers_that_all_need_an_operator_end_together(engine: Engine) -> None:
     engine.delete_topics(*TOPICS)
     tree = engine.run("intake", "relay")

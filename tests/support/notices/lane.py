@@ -11,7 +11,7 @@ import orjson
 import psycopg
 
 from processors.pipeline.pipeline import PoisonRecord
-from processors.runtime.configuration import Configuration
+from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.kafka.feed import Record
 from schemas.ids import DAY, Micros
 from schemas.notices.words import Channel
@@ -73,10 +73,10 @@ class Lane:
         self.connection.close()
         self.admin.close()
 
-    def configuration(self, **notices: object) -> Configuration:
+    def configuration(self, **notices: object) -> LaneConfiguration:
         """As the environment would say it; with a table of contacts unless it says otherwise."""
         given = {"key_file": str(self.key_file), "token_keys": self.token_keys} | notices
-        return Configuration.model_validate(
+        return LaneConfiguration.model_validate(
             {
                 "kafka": {"bootstrap_servers": "nowhere"},
                 "database": {"url": self.url},

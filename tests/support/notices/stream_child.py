@@ -21,7 +21,7 @@ from processors.notices.stream.faust_types import batches_of
 from processors.notices.stream.worker import LEAVE_SECONDS
 from processors.pipeline.pipeline import CountsByPartition, PoisonRecord
 from processors.runtime import loop
-from processors.runtime.configuration import Configuration, load
+from processors.runtime.configuration import LaneConfiguration, load_for_lane
 from processors.runtime.kafka.clients import SESSION_MS
 from processors.runtime.kafka.feed import Record
 from schemas.upstream.envelope import Unreadable
@@ -75,7 +75,7 @@ class WritesRows:
         return poison
 
 
-def rows(configuration: Configuration) -> Mapping[str, Deciding]:
+def rows(configuration: LaneConfiguration) -> Mapping[str, Deciding]:
     """The double for every topic."""
     return {getattr(configuration.topics, name): WritesRows() for name in READS}
 
@@ -220,7 +220,7 @@ def main(left_out: Sequence[str]) -> int:
         GUARDS[guard]()
     setattr(worker, "deciders", rows)  # noqa: B010 - the module's own name
     setattr(app, "SESSION_MS", int(os.environ.get("SESSION_MS", SESSION_MS)))  # noqa: B010
-    return loop.run_process("notices", load(), worker.run)
+    return loop.run_process("notices", load_for_lane(), worker.run)
 
 
 if __name__ == "__main__":

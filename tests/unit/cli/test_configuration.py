@@ -174,6 +174,15 @@ def test_a_variable_with_the_name_of_a_section_is_told_by_its_name(
     assert "EnvSettingsSource" not in ran.err
 
 
+def test_a_section_that_is_no_json_hides_no_other_problem() -> None:
+    wrong = {"POINTS_POISON": "{hushhush", "POINTS_METRICS__PORT": "abc"}
+    ran = points({**KAFKA, **wrong}, "run", "grants")
+    assert ran.code == 2
+    for told in ("POINTS_POISON: ", "POINTS_METRICS__PORT: ", "POINTS_DATABASE__URL: is missing"):
+        assert told in ran.err
+    assert "hush" not in ran.err
+
+
 def test_a_single_underscore_is_told_where_its_variable_is_missed() -> None:
     ran = points({**KAFKA, "POINTS_DATABASE_URL": "postgresql://me:hushhush@h/db"}, "run", "grants")
     assert ran.code == 2
@@ -356,7 +365,8 @@ def test_the_life_of_a_quote_has_limits(seconds: str) -> None:
     ],
 )
 def test_a_section_as_json_takes_values_of_their_own_types_alone(section: str, value: str) -> None:
-    ran = points({**KAFKA, **DATABASE, f"POINTS_{section.upper()}": value}, "run", "grants")
+    worker = "grants" if section in {"poison", "quotes"} else "notices"
+    ran = points({**KAFKA, **DATABASE, f"POINTS_{section.upper()}": value}, "run", worker)
     (field,) = json.loads(value)
     assert ran.code == 2
     assert f"POINTS_{section.upper()}__{field.upper()}: " in ran.err
@@ -374,58 +384,7 @@ def test_a_section_as_json_may_have_its_numbers_as_text() -> None:
 @pytest.mark.parametrize("number", ["inf", "nan", "-inf", "Infinity"])
 @pytest.mark.parametrize("variable", ["METRICS__STALLED_AFTER", "SMTP__RATE", "POISON__SHARE"])
 def test_a_number_without_end_is_none(variable: str, number: str) -> None:
-    ran = points({**KAFKA, **DATABASE, f"POINTS_{variable}": number}, "run", "grants")
+    worker = "notices-send" if variable == "SMTP__RATE" else "grants"
+    ran = points({**KAFKA, **DATABASE, f"POINTS_{variable}": number}, "run", worker)
     assert ran.code == 2
     assert f"POINTS_{variable}: " in ran.err
-
-
-OF_LANE = (
-    ({"POINTS_NOTICES__UNSUBSCRIBE_URL": "https://s.example/out"}, "POINTS_NOTICES__TOKEN_KEYS"),
-    ({"POINTS_NOTICES__REDIS_URL": "hushhush"}, "POINTS_NOTICES__REDIS_URL"),
-    ({"POINTS_NOTICES__DATABASE_URL": "hushhush"}, "POINTS_NOTICES__DATABASE_URL"),
-    ({"POINTS_NOTICES__DIRECTORY": "http"}, "POINTS_NOTICES__DIRECTORY_URL"),
-    ({"POINTS_TWILIO__CALLBACK_URL": "s.example/t"}, "POINTS_TWILIO__CALLBACK_URL"),
-    ({"POINTS_TWILIO__ACCOUNT_SID": "AC1"}, "POINTS_TWILIO__AUTH_TOKEN"),
-    ({"POINTS_MITAKE__USERNAME": "shop"}, "POINTS_MITAKE__PASSWORD"),
-    (
-        {"POINTS_SMTP__HOST": "m.example", "POINTS_SMTP__USERNAME": "shop"},
-        "POINTS_SMTP__PASSWORD",
-    ),
-    ({"POINTS_WEBHOOK__SECRET": "hushhush"}, "POINTS_WEBHOOK__SECRET"),
-)
-
-
-@pytest.mark.parametrize(("wrong", "variable"), OF_LANE)
-def test_what_only_the_notices_lane_uses_stops_nobody_else(
-    wrong: dict[str, str], variable: str
-) -> None:
-    environment = {**KAFKA, **DATABASE, **wrong, "POINTS_NOTICES__ENABLED": "true"}
-    for taken in (("run", "intake"), ("run", "grants", "relay"), ("run", "all")):
-        assert points(environment, *taken).code == 0, taken
-    for refused in (("run", "notices"), ("run", "notices-send", "notices")):
-        ran = points(environment, *refused)
-        assert ran.code == 2, refused
-        assert f"{variable}: " in ran.err
-        assert "hush" not in ran.err
-
-
-@pytest.mark.parametrize(("wrong", "variable"), OF_LANE)
-def test_what_would_stop_the_notices_lane_is_shown_with_the_configuration(
-    wrong: dict[str, str], variable: str
-) -> None:
-    environment = {**KAFKA, **DATABASE, **wrong}
-    shown, doctor = points(environment, "config", "show"), points(environment, "doctor")
-    assert shown.code == 0
-    assert f"of the notices lane, whose workers would not start: {variable}: " in shown.err
-    assert f"! configuration of the notices lane: {variable}: " in doctor.out
-    assert "hush" not in shown.err + shown.out + doctor.out
-
-
-@pytest.mark.parametrize("command", [("notices", "optout", "list", "shop"), ("status",)])
-def test_a_url_of_the_lanes_database_is_refused_without_being_shown(
-    command: tuple[str, ...],
-) -> None:
-    wrong = {"POINTS_NOTICES__DATABASE_URL": "postgresql://me:first@hushhush@host/points"}
-    ran = points({**KAFKA, **DATABASE, **wrong}, *command)
-    assert ran.code == (7 if command == ("status",) else 2)
-    assert "hush" not in ran.err + ran.out

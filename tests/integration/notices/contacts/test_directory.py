@@ -14,7 +14,7 @@ from processors.notices.directory import make
 from processors.notices.directory.http import MOST, HttpDirectory
 from processors.notices.directory.port import DirectoryUnavailable, MemberKey
 from processors.notices.sending.worker import run
-from processors.runtime.configuration import Configuration, ConfigurationRefused
+from processors.runtime.configuration import ConfigurationRefused, LaneConfiguration
 from processors.runtime.health import Health
 from rules.notices.values import Contact
 from tests.support.engine import PATIENCE
@@ -208,7 +208,7 @@ def test_no_directory_knows_anybody(lane: Lane) -> None:
 
 def test_a_directory_that_cannot_be_had_is_refused_with_a_sentence(lane: Lane) -> None:
     def refused(match: str, *, environment: str = "production", **notices: object) -> None:
-        configuration: Configuration = lane.configuration(**notices).model_copy(
+        configuration: LaneConfiguration = lane.configuration(**notices).model_copy(
             update={"environment": environment}
         )
         with pytest.raises(ConfigurationRefused, match=match):

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from processors.runtime.configuration import SECRETS, ConfigurationRefused, load, misspelt
+from processors.runtime.configuration import (
+    SECRETS,
+    ConfigurationRefused,
+    load,
+    load_for_lane,
+    misspelt,
+)
 from tests.support.commands import points
 
 KAFKA = {"POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -63,7 +69,7 @@ def test_each_secret_may_be_a_file(
     monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(f"{name}_FILE", written(tmp_path, URL))
     try:
-        load()
+        load_for_lane()
     except ConfigurationRefused as refused:
         told = "\n".join(refused.lines)
         assert name in told  # what is in it is no key, no URL of Redis, or of no use
