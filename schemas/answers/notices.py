@@ -87,9 +87,10 @@ class RefusedShop(AnswerModel):
 class OpenNotices(AnswerModel):
     """Notices of a channel that are not at their end.
 
-    `due` of the waiting ones may go now, the first of them since `oldest_due`. `claimed` and
-    `sending` are in a sender's hands. Nobody knows of the `unknown` ones whether they arrived; the
-    first became so at `oldest_unknown`.
+    `due` of the waiting ones may go now, the first of them since `oldest_due`; those of refused
+    merchants are among them, which are handed over one at a time to see whether it was mended.
+    `claimed` and `sending` are in a sender's hands. Nobody knows of the `unknown` ones whether they
+    arrived; the first became so at `oldest_unknown`.
     """
 
     channel: str
