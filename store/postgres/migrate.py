@@ -4,7 +4,7 @@ See architecture.md 2.7.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg.errors import UndefinedTable
@@ -13,8 +13,11 @@ from schemas.errors import Exit, PointsError
 from store.postgres.session import SCHEMA, Database
 
 FOLDER = Path(__file__).parent / "migrations"
-OPTIONS = f"-c search_path={SCHEMA} -c standard_conforming_strings=on"
-"""Of a migration's sessions, whatever its role's or its database's own are: as of all others."""
+SESSION: Final = f"SET search_path = {SCHEMA}; SET standard_conforming_strings = on"
+"""Of a migration's sessions, whatever its role's or its database's own are: as of all others.
+
+Not as options of the connection, which poolers refuse.
+"""
 LOCK = 736_002
 """Two `points migrate` at once: the second waits, and finds nothing left to do."""
 
@@ -69,8 +72,9 @@ def upgrade(url: str) -> Upgrade:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     with psycopg.connect(
-        url, autocommit=True, connect_timeout=10, client_encoding="UTF8", options=OPTIONS
+        url, autocommit=True, connect_timeout=10, client_encoding="UTF8"
     ) as connection:
+        connection.execute(SESSION)
         check_encoding(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         before = current_revision(connection)

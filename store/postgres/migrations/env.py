@@ -5,16 +5,19 @@ from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from store.postgres.migrate import OPTIONS
+from store.postgres.migrate import SESSION
 
 url = context.config.attributes["url"]
 # A statement that waits for a lock holds up everybody behind it: better to try again later.
-WAITING = "-c lock_timeout=10s -c client_encoding=UTF8"
+LIMIT = "SET lock_timeout = '10s'"
 
 
 def connected() -> psycopg.Connection:
     """As libpq reads the URL: SQLAlchemy knows none with several hosts."""
-    return psycopg.connect(url, options=f"{WAITING} {OPTIONS}")
+    connection = psycopg.connect(url, client_encoding="UTF8")
+    connection.execute(f"{SESSION}; {LIMIT}".encode())
+    connection.commit()
+    return connection
 
 
 engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=NullPool)

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from deploy.local.process import free_ports
 from processors.runtime.failures import NEEDS_OPERATOR, refusal
-from store.postgres import session
+from store.postgres import migrate, session
 from store.postgres.pooling import PoolingRefused
 from tests.support.database.pooler import pooled
 from tests.support.engine import wait_for
@@ -60,6 +60,17 @@ def test_pgbouncer_is_taken_in_session_mode_alone(
         else:
             with session.connect(through, check_pooling=True) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
+def test_a_migration_goes_through_a_pooler_that_keeps_sessions(
+    postgres: Databases, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    with pgbouncer(url, "session", tmp_path) as through:
+        assert migrate.upgrade(through).before is None
+        assert migrate.upgrade(through).before == migrate.known_revision()
+    postgres.drop(url)
 
 
 @contextmanager
