@@ -1,7 +1,8 @@
-"""Whole numbers: in digits of any length, and as JSON has them, where `true` is none."""
+"""Numbers: whole ones in digits of any length, and as JSON has them, where `true` is none."""
 
 import re
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -22,6 +23,12 @@ def read_whole(digits: str) -> int:
     sign = digits[:1] if digits[:1] in {"-", "+"} else ""
     size = digits[len(sign) :].lstrip("0")
     return int(sign + (size if len(size) <= _LONGEST else _stand_in(size)).rjust(1, "0"))
+
+
+def read_fraction(text: str) -> float:
+    """The number; for one that is too large, another fraction that stands for its text."""
+    number = float(text)
+    return number if isfinite(number) else int.from_bytes(sha256(text.encode()).digest()[:6]) + 0.5
 
 
 def _stand_in(digits: str) -> str:

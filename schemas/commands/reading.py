@@ -6,7 +6,6 @@ A record is poison only where nobody could be answered; all else is a command, i
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, NoReturn
@@ -35,7 +34,7 @@ from schemas.events import PerformerKind
 from schemas.ids import NEVER, Micros, escaped
 from schemas.printable import printable
 from schemas.upstream.envelope import Unreadable
-from schemas.whole_numbers import read_whole
+from schemas.whole_numbers import read_fraction, read_whole
 
 BULK: Final = "bulk_assign"
 EXTENSION: Final = "x_"
@@ -108,7 +107,7 @@ class Command:
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""
-    fields, job, lot = _object(value)
+    fields, job, lot = _object(_quickly(value), value)
     merchant_id = _text(fields.get("merchant_id"))
     type_ = _text(fields.get("type"))
     job_id = job if job is not None and _is_row(fields, job) else None
@@ -120,8 +119,15 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
                 "at an end; without it nobody can be answered",
                 merchant_id if _is_name(merchant_id) else None,
             )
+    model = AssignOfJob if job_id is not None else None
     _spell_out(fields, _DEFAULTS.get(type_ or "", {}))
-    body, problem = _body(fields, type_, AssignOfJob if job_id is not None else None)
+    body, problem = _body(fields, type_, model)
+    if problem is not None and _has_fraction(fields):
+        # The quick reader makes fractions of whole numbers beyond 64 bits: told apart, to say what
+        # is wrong, and that one is not the other.
+        fields = _object(_slowly(value), value)[0]
+        _spell_out(fields, _DEFAULTS.get(type_ or "", {}))
+        body, problem = _body(fields, type_, model)
     return Command(
         fields["command_id"],
         fields["merchant_id"],
@@ -180,18 +186,20 @@ def _text(value: object) -> str | None:
     return value
 
 
-def _object(value: bytes) -> tuple[dict[str, Any], str | None, Any]:
-    """The JSON object, without nulls and fields that are the sender's own; job and lot of these."""
+def _quickly(value: bytes) -> Any:
     try:
-        content = orjson.loads(value)
+        return orjson.loads(value)
     except orjson.JSONDecodeError:
-        content = _slowly(value)
+        return _slowly(value)
+
+
+def _object(content: Any, value: bytes) -> tuple[dict[str, Any], str | None, Any]:
+    """The JSON object, without nulls and fields that are the sender's own; job and lot of these.
+
+    `content` is what a reader made of the bytes.
+    """
     if not isinstance(content, dict):
         raise Unreadable("wrong_type", "The value is not a JSON object.")
-    if type(content.get("points")) is float:
-        # Whole numbers of more than 64 bits come as floats: told apart, to say what is wrong.
-        with suppress(Unreadable):
-            content = _slowly(value)
     own: dict[str, Any] = content
     if _MAY_NAME_OWN.search(value):
         own = {name: field for name, field in content.items() if not name.startswith(EXTENSION)}
@@ -206,7 +214,9 @@ def _slowly(value: bytes) -> Any:
     """
     try:
         text = shallow(value).decode()
-        return json.loads(text, parse_int=read_whole, parse_constant=_no_number)
+        return json.loads(
+            text, parse_int=read_whole, parse_float=read_fraction, parse_constant=_no_number
+        )
     except (ValueError, RecursionError):
         raise _not_json() from None
 
@@ -217,6 +227,14 @@ def _not_json() -> Unreadable:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
+
+
+def _has_fraction(value: Any, depth: int = 4) -> bool:
+    """Whether a number in a field that we know was read as a fraction."""
+    if not depth or not isinstance(value, (dict, list)):
+        return isinstance(value, float)
+    inside = value.values() if isinstance(value, dict) else value
+    return any(_has_fraction(each, depth - 1) for each in inside)
 
 
 def _without_nulls(value: Any, depth: int = 4) -> Any:
@@ -318,6 +336,8 @@ _WORDS: Final = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "list_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
 }
 
 
@@ -332,6 +352,8 @@ def _sentence(one: Any) -> str:
             return f"at least {context['ge']:,}"
         case "greater_than":
             return f"must be above {context['gt']:,}"
+        case "too_long":
+            return f"at most {context['max_length']:,}"
         case "literal_error" if one["loc"] == ("purpose",):
             return "must be cash or gift"
         case "literal_error":

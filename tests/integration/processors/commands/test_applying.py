@@ -201,6 +201,12 @@ def test_refusals_come_in_the_order_of_the_list(
     assert desk.rows("SELECT count(*) FROM account") == [(0,)]
 
 
+def test_a_command_may_be_issued_24_hours_ahead_and_no_more(desk: Desk) -> None:
+    desk.at("2026-05-28T20:26:40+00:00")
+    assert desk.code("assign", issued_at="2026-05-29T20:26:40Z") == "ok"
+    assert desk.code("assign", issued_at="2026-05-29T20:26:40.000001Z") == "invalid_command"
+
+
 @pytest.mark.parametrize("type_", ["assign", "bulk_assign", "return_redeemed"])
 def test_a_member_may_not_do_what_is_for_staff(desk: Desk, type_: str) -> None:
     assert desk.code(type_, performer={"kind": "member", "id": ANN}) == "not_allowed"

@@ -281,6 +281,23 @@ def test_a_message_names_the_path_and_no_value() -> None:
         assert "Ann" not in problem.message
 
 
+@pytest.mark.parametrize(
+    ("base", "fields", "message"),
+    [
+        (HOLD, {"quote": ""}, "quote: must not be empty"),
+        (GIFT, {"gifts": []}, "gifts: must not be empty"),
+        (GIFT, {"gifts": [{"gift_id": "mug"}] * 51}, "gifts: at most 50"),
+        (BULK, {"members": []}, "members: must not be empty"),
+    ],
+)
+def test_what_is_too_short_or_too_long_is_told_in_our_words(
+    base: dict[str, Any], fields: dict[str, Any], message: str
+) -> None:
+    problem = of(base, **fields).problem
+    assert problem is not None
+    assert problem.message == message
+
+
 def test_every_code_has_a_sentence_or_makes_its_own() -> None:
     assert SENTENCES.keys() == set(Code)
 
@@ -342,6 +359,30 @@ def test_two_numbers_beyond_all_that_is_read_are_other_content() -> None:
     commands = [read(value.replace(b'"points": 0', b'"points": ' + each)) for each in numbers]
     assert len({command.fingerprint for command in commands}) == len(numbers)
     assert {command.problem and command.problem.code for command in commands} == {Code.over_limit}
+
+
+@pytest.mark.parametrize(
+    ("field", "numbers", "message"),
+    [
+        ("ttl_seconds", ["1" + "0" * zeros for zeros in (19, 20, 5000)], "at most 86,400"),
+        (
+            "gifts",
+            [f'[{{"gift_id": "mug", "quantity": {2**64 + n}}}]' for n in (0, 1)],
+            "at most 99",
+        ),
+        ("ttl_seconds", ["1e400", "2e400", "-1e400", "1.5"], "must be a whole number, without"),
+        ("points", ["1e400", "2e400", "-1e400", "1.5"], "must be a whole number, without"),
+    ],
+)
+def test_no_two_numbers_of_any_size_are_one_content_and_each_hears_what_is_wrong_with_it(
+    field: str, numbers: list[str], message: str
+) -> None:
+    value = json.dumps(GIFT | {field: "?"})
+    commands = [read(value.replace('"?"', each).encode()) for each in numbers]
+    assert len({command.fingerprint for command in commands}) == len(numbers)
+    for command in commands:
+        assert command.problem is not None
+        assert message in (command.problem.message or "")
 
 
 @pytest.mark.parametrize("inside", ["[" * 5000 + "]" * 5000, '{"a": ' * 5000 + "1" + "}" * 5000])
