@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from schemas.commands.bodies import is_name, reason_of
+from schemas.commands.bodies import MOST_ASSIGNED, is_name, reason_of
 from schemas.commands.codes import SENTENCES, Code
 from schemas.errors import Exit, PointsError
 
+_POINTS: Final = f"The points must be a whole number from 1 to {MOST_ASSIGNED:,}."
 _OWN: Final = {
-    "invalid_points": "The points must be a whole number from 1 to 999,999.",
+    "invalid_points": _POINTS,
+    "over_limit": _POINTS,
     "invalid_reason": SENTENCES[Code.invalid_reason],
     "job_changed": "There is a job of that id with other rows, points or reason.",
     "approval_required": "The job waits for the approval of a second person:"

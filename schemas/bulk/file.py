@@ -172,7 +172,8 @@ def _cells(line: int, text: str, wanted: int | None, problems: Problems) -> list
         problems.add(line, "a quotation mark that is out of place, or not closed on its line")
         return None
     if wanted is not None and len(cells) != wanted:
-        problems.add(line, f"{len(cells)} cells instead of {wanted}")
+        found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        problems.add(line, f"{found} instead of {wanted}")
         return None
     return cells
 

@@ -268,9 +268,17 @@ def test_the_shoppers_own_hold_counts_as_available(counter: Counter) -> None:
 def test_another_members_hold_is_not_ignored(counter: Counter) -> None:
     counter.assign(600)
     counter.hold("h1", 400, counter.now() + 30 * MINUTE)
+    given = ("member", "assign", SHOP, "ben", "70", "--reason", "hello", "--by", "sue")
+    assert points(counter.environment, *given).code == 0
     cart = cart_json(item(226), ignore_hold="h1").decode()
-    ran = points(counter.environment, "quote", SHOP, "ben", "-", "--json", stdin=cart)
-    assert ran.json["available"] == 0
+
+    def available(member: str) -> int:
+        ran = points(counter.environment, "quote", SHOP, member, "-", "--json", stdin=cart)
+        return int(ran.json["available"])
+
+    assert (available("ben"), available("nobody")) == (70, 0)
+    counter.engine.move_clock(31 * 60)  # nor does it come to another when its time is over
+    assert (available("ben"), available("nobody")) == (70, 0)
 
 
 def test_what_a_released_hold_would_pay_as_debt_or_lose_is_not_available(

@@ -100,7 +100,9 @@ def test_points_may_be_the_same_for_all(jobs: JobDesk) -> None:
 @pytest.mark.parametrize(
     ("content", "lines"),
     [
-        pytest.param("member_id,points\nann\n", ["line 2: 1 cells"], id="a cell too few"),
+        pytest.param(
+            "member_id,points\nann\n", ["line 2: 1 cell instead of 2"], id="a cell too few"
+        ),
         pytest.param('member_id,points\n"ann,5\nbea,6\n', ["line 2: a quotation"], id="a quote"),
         pytest.param("member_id,points,tier\nann,5,x\n", ["line 1: a column"], id="a column"),
         pytest.param("member_id\nann\n", ["line 1: points"], id="no points"),
@@ -187,6 +189,14 @@ def test_what_no_row_may_have_is_refused(
     assert (ran.code, ran.err.startswith(f"error: {code}: ")) == (5, True), ran
     assert jobs.assign(jobs.members(1), *options, "--dry-run").code == 5
     assert jobs.bulk("list", SHOP, "--json").json == []
+
+
+@pytest.mark.parametrize("points", ["0", "1000000", "10.5"])
+def test_points_that_no_row_may_have_are_told_with_those_that_it_may(
+    jobs: JobDesk, points: str
+) -> None:
+    ran = jobs.assign(jobs.members(1), "--points", points)
+    assert "The points must be a whole number from 1 to 999,999." in ran.err
 
 
 def test_what_is_not_there_is_not_found(jobs: JobDesk) -> None:
