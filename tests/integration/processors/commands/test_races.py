@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Collection, Iterator
 
+import psycopg
 import pytest
 
 from processors.commands.applying import apply_commands, to_publish
 from processors.commands.at_once import apply_at_once
+from schemas.packing import pack_id
 from store.ledger.accounts import AccountKey
 from store.ledger.commands import CommandRace
 from store.ledger.holds import HoldRace
@@ -216,6 +218,29 @@ def test_an_order_on_which_something_was_redeemed_is_looked_at_again(desk: Desk)
     desk.do("capture")
     desk.do("return_redeemed", points=1)
     assert len(desk.rows("SELECT FROM recheck WHERE kind = 1")) == 2
+
+
+@pytest.mark.parametrize("type_", ["capture", "return_redeemed"])
+def test_what_redeems_on_an_order_waits_for_whoever_has_it_in_hand(
+    desk: Desk, second: Desk, type_: str
+) -> None:
+    desk.do("assign")
+    for hold_id in ("h1", "h2"):
+        desk.do("hold", hold_id=hold_id)
+    desk.do("capture", hold_id="h2")
+    made = """INSERT INTO orders (merchant_no, order_id, settings_no, flags, planned)
+              SELECT merchant_no, %s, 1, 0, 0 FROM merchant WHERE merchant_id = %s RETURNING 1"""
+    assert desk.rows(made, pack_id("o1"), SHOP) == [(1,)]
+    answers: list[Json] = []
+    thread = threading.Thread(target=lambda: answers.extend(second.send(desk.command(type_))))
+    with psycopg.connect(desk.url) as holder:
+        holder.execute("SELECT FROM orders FOR UPDATE")
+        thread.start()
+        wait_for("the second", lambda: desk.waits("second"))
+        # Orders come before accounts: it has no account in hand that the other may need.
+        holder.execute("SELECT FROM account FOR UPDATE NOWAIT")
+    thread.join(PATIENCE)
+    assert [answer["code"] for answer in answers] == ["ok"]
 
 
 def test_what_is_applied_without_kafka_is_published_and_met_as_a_repeat(desk: Desk) -> None:
