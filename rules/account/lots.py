@@ -1,5 +1,6 @@
 """A member's lots: points that came together and expire together (rules.md 3)."""
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -54,6 +55,7 @@ _PREFIX: Final = {
     SourceKind.job: "job:",
     SourceKind.order_debit: "order-debit:",
 }
+_WITH_MINUTE: Final = re.compile(r"-[0-9]+\Z")
 
 
 def order_lot(expires_at: Micros, order_id: bytes, episode: int) -> LotKey:
@@ -87,8 +89,10 @@ def lot_id(lot: LotKey) -> str:
     source = unpack_id(packed)
     if kind == _ORDER:
         return f"{escaped(source)}-{episode}"
-    # A command or a job makes one lot of a member, so their episode is 0 and not shown.
-    return f"{_PREFIX[kind]}{source}" + (f"-{episode}" if episode else "")
+    # A command or a job makes one lot of a member, so their episode is 0 and not shown; nor is that
+    # of a debit's lot that never expires, unless its order's id might be read as one with a minute.
+    shown = episode or (kind == SourceKind.order_debit and _WITH_MINUTE.search(source))
+    return f"{_PREFIX[kind]}{source}" + (f"-{episode}" if shown else "")
 
 
 def order_of(lot: LotKey) -> bytes | None:

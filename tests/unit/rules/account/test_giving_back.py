@@ -141,6 +141,18 @@ def test_lots_of_one_debit_with_two_expiries_have_two_names() -> None:
     assert lot_id(one) != lot_id(other)
 
 
+def test_debits_of_two_orders_have_two_names_whatever_the_orders_are_called() -> None:
+    expiries = (NEVER, 60_000_000 * 5, 60_000_000 * 50)
+    orders = ("o", "o-5", "o-50", "o-5-5", "o-0", "o-5-0", "o-")
+    names = [
+        lot_id(order_debit_lot(expires_at, pack_id(order)))
+        for expires_at in expiries
+        for order in orders
+    ]
+    assert len({*names}) == len(expiries) * len(orders)
+    assert lot_id(order_debit_lot(NEVER, pack_id("o-x1"))) == "order-debit:o-x1"
+
+
 def test_an_account_has_one_debit_for_an_order_and_it_comes_last_in_a_return() -> None:
     opened = open_account((SOON, 30))
     debit = giving_back.debit_of(opened.account, ORDER, 7)
