@@ -211,6 +211,8 @@ def _schema(
     try:
         migrate.check(connection)
     except Exception as error:  # noqa: BLE001 - as above
+        if server.is_held_up(error):
+            yield from _attempt("locks", lambda: server.holders(connection))
         yield _failed(error, "schema")
         return
     yield Finding("ok", f"schema: revision {migrate.known_revision()}")

@@ -137,6 +137,13 @@ def holders(connection: "Database") -> Iterator[Finding]:
         )
 
 
+def is_held_up(error: Exception) -> bool:
+    """Whether it is somebody's lock that a statement waited for in vain."""
+    import psycopg
+
+    return isinstance(error, psycopg.errors.LockNotAvailable)
+
+
 def open_now(connection: "Database") -> "list[Holder]":
     """Transactions open for longer than a batch of ours lasts; none where it cannot be seen."""
     import psycopg

@@ -201,14 +201,17 @@ def test_transaction_pooling_is_wrong(engine: Engine) -> None:
     assert "pooler" in refused.lines("refused")[-1]["why"]
 
 
-def test_a_lock_is_what_doctor_ends_with_though_it_cannot_read_the_table(engine: Engine) -> None:
+@pytest.mark.parametrize("table", ["outbox", "alembic_version"])
+def test_a_lock_is_what_doctor_ends_with_though_it_cannot_read_the_table(
+    engine: Engine, table: str
+) -> None:
     with psycopg.connect(engine.database_url) as other:
-        other.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         ran = points(engine.environment, "doctor")
     # PostgreSQL itself answers: 1, not the 7 of a server that cannot be reached.
     assert ran.code == 1
     first = next(line for line in ran.out.splitlines() if line.startswith("✗"))
-    assert first.startswith("✗ locks: outbox (AccessExclusiveLock) is held by pid ")
+    assert first.startswith(f"✗ locks: {table} (AccessExclusiveLock) is held by pid ")
 
 
 def test_who_locks_a_table_is_named(engine: Engine) -> None:
