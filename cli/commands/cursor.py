@@ -345,6 +345,7 @@ def _next_record(
     """The record at `offset`, if it is the next one of the partition."""
     from store.streams.skipping import Skipped
 
+    _check_in_log(broker, topic, partition, next_offset)
     message = broker.record_at(topic, partition, next_offset)
     found = None if message is None else int(message.offset() or 0)
     expected = next_offset if found is None else found
@@ -360,6 +361,28 @@ def _next_record(
 
     return Skipped(
         offset, key_of(message), message.value(), headers_of(message), received_at(message)
+    )
+
+
+def _check_in_log(broker: "Broker", topic: str, partition: int, next_offset: int) -> None:
+    """Raises Failure where the pipeline stands before no record: none came yet, or it was lost.
+
+    A cursor that moved would pass by the next one to come (I7).
+    """
+    ends = broker.ends([(topic, partition)])[topic, partition]
+    if ends.first <= next_offset < ends.next:
+        return
+    place = f"offset {next_offset} of {topic}/{partition}"
+    if next_offset == ends.next:
+        raise Failure(
+            Exit.CURSOR,
+            f"there is no record yet at {place}: its log ends there",
+            "the pipeline has read all there is: nothing was skipped",
+        )
+    raise Failure(
+        Exit.CURSOR,
+        f"there is no record at {place}: its log goes from {ends.first} to {ends.next}",
+        "`points cursor adopt` says what was lost, and where to go on",
     )
 
 

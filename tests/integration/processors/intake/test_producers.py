@@ -168,6 +168,28 @@ def test_partitions_that_are_added_are_read_within_half_a_minute(engine: Engine)
     assert worker.lines("crashed") == []
 
 
+def test_where_no_record_is_none_is_skipped(engine: Engine) -> None:
+    """Neither one that has not come yet, nor one that retention took."""
+    engine.merchant(SHOP)
+    engine.produce([Record("orders", "k", granted(0))])
+    worker = engine.run("intake").wait_ready()
+    engine.wait_consumed(1)
+    worker.terminate()
+    [(partition, at)] = engine.rows("SELECT partition, next_offset FROM cursor WHERE applied > 0")
+    skip = ("cursor", "skip", engine.topics["orders"], str(partition))
+    ended = points(engine.environment, *skip, str(at), "--yes")
+    engine.produce([Record("orders", "k", granted(n)) for n in (1, 2)])
+    gone = TopicPartition(engine.topics["orders"], partition, at + 1)
+    for future in engine.admin.delete_records([gone]).values():
+        future.result()
+    lost = points(engine.environment, *skip, str(at), "--yes")
+    assert (ended.code, lost.code) == (4, 4)
+    assert "there is no record yet" in ended.err
+    assert "points cursor adopt" in lost.err
+    assert engine.value("SELECT count(*) FROM quarantine") == 0
+    assert engine.value("SELECT max(next_offset) FROM cursor") == at
+
+
 def test_an_operator_skips_the_record_that_nothing_gets_past(engine: Engine) -> None:
     engine.merchant(SHOP)
     engine.produce([Record("orders", "k", granted(n)) for n in range(3)])
