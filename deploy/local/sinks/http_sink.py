@@ -69,6 +69,8 @@ class HttpSink:
             answer = speaker.error(mood, manner, number)
         if mood is Mood.slow:
             await asyncio.sleep(manner.delay_ms / 1000)
+        if mood is Mood.held:
+            await moods.released(manner)
         if mood in _ODD:
             return await self._odd(request, mood, answer)
         return await _answered(request, kept, answer)

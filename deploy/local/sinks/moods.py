@@ -1,5 +1,6 @@
 """How a sink behaves: a mood for each message, drawn by weights and a seed."""
 
+import asyncio
 from enum import StrEnum
 from random import Random
 from typing import Literal, Self
@@ -13,8 +14,9 @@ PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake", "webhook")
 class Mood(StrEnum):
     """What a sink does with a message.
 
-    It keeps it as taken: normal; slow (answers after `delay_ms`); deaf (never answers); drop (half
-    an answer, then closes); half_line (the whole answer is cut within a line).
+    It keeps it as taken: normal; slow (answers after `delay_ms`); held (answers once it is given
+    another manner); deaf (never answers); drop (half an answer, then closes); half_line (the whole
+    answer is cut within a line).
 
     It does not: lost (closes without a word); busy (429, 503 and the like, with Retry-After);
     wrong (a bad number, 550); credentials; html (a 200 of somebody in between); error_inside (a
@@ -24,6 +26,7 @@ class Mood(StrEnum):
 
     normal = "normal"
     slow = "slow"
+    held = "held"
     deaf = "deaf"
     drop = "drop"
     half_line = "half_line"
@@ -40,7 +43,7 @@ class Mood(StrEnum):
     silent = "silent"
 
 
-TAKES = frozenset({Mood.normal, Mood.slow, Mood.deaf, Mood.drop, Mood.half_line})
+TAKES = frozenset({Mood.normal, Mood.slow, Mood.held, Mood.deaf, Mood.drop, Mood.half_line})
 """The moods in which a sink keeps the message as taken."""
 
 
@@ -80,15 +83,23 @@ class Moods:
     """The mood of each message, as the manner in force says."""
 
     def __init__(self) -> None:
+        self._changed = asyncio.Event()
         self.become(Manner())
 
     def become(self, manner: Manner) -> None:
         """Behaves so from the next message on."""
+        self._changed.set()
+        self._changed = asyncio.Event()
         self.manner = manner
         self.drawn = 0
         self._random = Random(manner.seed)  # noqa: S311
         self._moods = list(manner.weights)
         self._weights = list(manner.weights.values())
+
+    async def released(self, manner: Manner) -> None:
+        """Returns once another manner is in force."""
+        while self.manner is manner:
+            await self._changed.wait()
 
     def draw(self, sender: str) -> Mood:
         """The mood for the next message, which is of a sender."""

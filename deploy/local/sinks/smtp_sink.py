@@ -130,6 +130,8 @@ class SmtpSink:
             return refused
         if mood is Mood.slow:
             await asyncio.sleep(manner.delay_ms / 1000)
+        if mood is Mood.held:
+            await self.moods.released(manner)
         if mood is Mood.deaf:
             await asyncio.sleep(_FOR_EVER)
         if mood in {Mood.lost, Mood.drop, Mood.half_line, Mood.endless}:

@@ -32,6 +32,7 @@ PROVIDERS: tuple[Provider, ...] = ("smtp", "twilio", "mitake", "webhook")
 OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
     Mood.normal: (TAKEN, TAKEN, TAKEN, TAKEN),
     Mood.slow: (TAKEN, TAKEN, TAKEN, TAKEN),
+    Mood.held: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     Mood.deaf: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     Mood.drop: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     Mood.half_line: (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
@@ -50,7 +51,7 @@ OUTCOMES: dict[Mood, tuple[Outcome, Outcome, Outcome, Outcome]] = {
     Mood.silent: (LATER, UNKNOWN, UNKNOWN, UNKNOWN),
 }
 
-NEVER_END = {Mood.deaf, Mood.half_line, Mood.silent}
+NEVER_END = {Mood.held, Mood.deaf, Mood.half_line, Mood.silent}
 """Of an answer there is no end, and the connection stays."""
 
 

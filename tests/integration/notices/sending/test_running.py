@@ -197,8 +197,7 @@ def test_mails_of_a_sender_that_is_refused_wait_until_its_shop_mends_it(senders:
 
 def test_a_receipt_before_the_answer_is_not_overruled(senders: Senders) -> None:
     shop = senders.shop(sms={"provider": "twilio"})
-    # Less than half a lease: no answer is waited for longer.
-    senders.sinks.become("twilio", mood="slow", delay_ms=2000)
+    senders.sinks.become("twilio", mood="held")
     notice = senders.rows.notice(shop)
     wait_for("the request", lambda: senders.got([notice]))
     assert senders.rows.of(notice, "state") == "sending"
