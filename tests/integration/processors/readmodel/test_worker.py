@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from tests.support.account import moves
 from tests.support.engine import PATIENCE, Engine, Worker, wait_for
 from tests.support.notices.reading import hints
 from tests.support.parcels import ANNA, BEN, M
+
+ROUNDS = 6
+"""Of changes: one that is late by chance must not decide."""
 
 
 class Shop:
@@ -86,20 +90,23 @@ def shop(engine: Engine, valkey: str) -> Iterator[Shop]:
 
 def test_every_kind_of_change_arrives_within_a_second_when_idle(shop: Shop) -> None:
     shop.follow()
-    changes: tuple[Callable[[], int], ...] = (
-        lambda: moves.assign(shop.connection, M, ANNA, 50),
-        lambda: moves.hold(shop.connection, M, ANNA, "cart", 30, 600),
-        lambda: moves.release(shop.connection, M, ANNA, "cart"),
-        lambda: moves.assign(shop.connection, M, ANNA, -20),
-    )
     took = []
-    for change in changes:
-        change()
-        began = time.monotonic()
-        shop.wait_true()
-        took.append(time.monotonic() - began)
-    # The second is kept with much to spare; a busy machine may miss it once.
-    assert sorted(took)[len(took) // 2] < 1, took
+    for number in range(ROUNDS):
+        cart = f"cart-{number}"
+        changes: tuple[Callable[..., int], ...] = (
+            partial(moves.assign, shop.connection, M, ANNA, 50),
+            partial(moves.hold, shop.connection, M, ANNA, cart, 30, 600),
+            partial(moves.release, shop.connection, M, ANNA, cart),
+            partial(moves.assign, shop.connection, M, ANNA, -20),
+        )
+        for change in changes:
+            change()
+            began = time.monotonic()
+            shop.wait_true()
+            took.append(time.monotonic() - began)
+    # The second is kept with much to spare; a busy machine may miss it now and then, while what
+    # waits for longer each time misses it more often.
+    assert sorted(took)[len(took) * 3 // 4] < 1, took
 
 
 def test_a_time_out_is_shown_once_it_is_posted(shop: Shop) -> None:
