@@ -12,6 +12,7 @@ from processors.runtime.configuration import KafkaConfiguration
 from processors.runtime.failures import TopicChanged
 from processors.runtime.kafka.feed import Feed
 from tests.support.commands import points
+from tests.support.engine import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_a_feed_reads_what_was_produced(mock: str) -> None:
     assert producer.flush(10) == 0
     try:
         values: list[bytes | None] = []
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while len(values) < 30 and time.monotonic() < until:
             records = feed.batch(100, 0.2)
             values += [record.message.value() for record in records]
