@@ -77,6 +77,16 @@ class CursorMoved(PointsError):
     exit_code = Exit.CURSOR
 
 
+def set_back(place: PartitionId, before: int, at: int | None) -> CursorMoved:
+    """What to raise where a cursor is behind us, or is gone."""
+    where = "gone" if at is None else f"at {at}"
+    return CursorMoved(
+        f"the cursor of {place.topic}/{place.partition} was set back: it was at {before}, and is "
+        f"{where}",
+        "the worker begins there when it starts again",
+    )
+
+
 class Miscounted(PointsError):
     """What deciding says of a batch does not add up to its records (I7): nothing was written."""
 
@@ -231,12 +241,7 @@ class TopicBatches:
             if before is None:
                 continue
             if at is None or at < before:
-                where = "gone" if at is None else f"at {at}"
-                raise CursorMoved(
-                    f"the cursor of {place.topic}/{place.partition} was set back: it was at "
-                    f"{before}, and is {where}",
-                    "the worker begins there when it starts again",
-                )
+                raise set_back(place, before, at)
             self._places.done({place: at})
 
     def _pause(self, error: Paused) -> str:

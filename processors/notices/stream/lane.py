@@ -8,7 +8,7 @@ from typing import Any
 
 from processors import metrics
 from processors.notices.stream.app import Work
-from processors.notices.stream.batches import Batch, Deciding, TopicBatches
+from processors.notices.stream.batches import Batch, Deciding, TopicBatches, set_back
 from processors.notices.stream.consumer import Bounds
 from processors.notices.stream.database import Ending, LaneDatabase
 from processors.notices.stream.faust_types import TP
@@ -96,6 +96,19 @@ class Lane:
         """Why the pipeline is paused, as the database says."""
         pause = quarantine.paused(raw(connection), NOTICES)
         return pause[1] if pause is not None else None
+
+    def refuse_set_back(self, connection: Database) -> None:
+        """Looks for cursors that were set back, since no record may come that would show it.
+
+        Raises CursorMoved.
+        """
+        # Before the cursors: these only move forward otherwise.
+        positions = self._places.positions.copy()
+        found = cursors.positions(raw(connection), self._places.cluster)
+        for place, before in positions.items():
+            at = found.get((NOTICES, place.topic_uuid, place.partition))
+            if at is not None and at < before:
+                raise set_back(place, before, at)
 
     def pass_markers(self, connection: Database) -> None:
         """Nothing is left of a log that ends with markers of transactional producers (I7)."""

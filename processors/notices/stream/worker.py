@@ -250,6 +250,7 @@ class Life:
         worker_beats.beat(connection, NOTICES, self._instance, self._health.reason)
         metrics.SETTINGS_EPOCH.set(gauges.epoch(raw(connection)))
         metrics.LAST_SAMPLE.set(time.time())
+        lane.refuse_set_back(connection)
         pause = lane.look_for_pause(connection)
         if pause is None:
             lane.pass_markers(connection)
