@@ -72,7 +72,7 @@ def _known(connection: "Database", pipeline: str) -> str:
         raise Failure(
             Exit.NOT_FOUND,
             f"there is no pipeline {pipeline}",
-            "`points cursor show` names them",
+            "`points cursor show` names them; `points notices resume` is for the notices lane",
             code="unknown_pipeline",
         )
     return pipeline

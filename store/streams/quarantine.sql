@@ -15,9 +15,14 @@ SET kept = m.kept + excluded.kept, kept_bytes = m.kept_bytes + excluded.kept_byt
 RETURNING m.merchant_id, m.kept_bytes;
 
 -- name: put
-INSERT INTO quarantine (pipeline, {record}, received_us)
+-- The lane reads a redriven record once more where it lies, so one that fails again is open again; the engine gets a
+-- copy of it, which has a row of its own.
+INSERT INTO quarantine AS q (pipeline, {record}, received_us)
 SELECT $1, {k.record}, $2 FROM unnest({arrays record from 3}) k ({record})
-ON CONFLICT (topic_uuid, partition, "offset") DO NOTHING;
+ON CONFLICT (topic_uuid, partition, "offset") DO UPDATE
+SET redriven_us = NULL, reason = excluded.reason, message = excluded.message,
+    partition_position = excluded.partition_position
+WHERE q.pipeline = 'notices' AND q.redriven_us IS NOT NULL;
 
 -- name: remember
 -- As many as the pause looks at: none before them counts any more.

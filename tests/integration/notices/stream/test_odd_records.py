@@ -1,6 +1,7 @@
 """What the lane's reader cannot read, and what producers do that ours do not."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from confluent_kafka import Producer
 from store.postgres import session
 from store.streams import quarantine
 from tests.support.bad_input.raw_records import send_raw
+from tests.support.commands import points
 from tests.support.engine import Engine, wait_for
 from tests.support.notices.lane import as_lane
 from tests.support.notices.reading import Reader, positions, produce, read, uneven, wait_read
@@ -31,6 +33,28 @@ def test_header_names_that_are_not_utf8_stop_nothing(lane: Engine) -> None:
     reader.wait_ready()
     assert sum(read(lane).values()) == 11
     assert uneven(lane) == 0
+
+
+def test_a_dead_letter_that_fails_again_is_open_again(lane: Engine) -> None:
+    topic = lane.topics["points_changed"]
+    send_raw(lane.bootstrap, topic, b"\xff", b"poison", [])
+    send_raw(lane.bootstrap, topic, b"\xff", b"poison that is given up", [])
+    reader = Reader(lane).wait_ready()
+    wait_for("two dead letters", lambda: len(_letters(lane)) == 2)
+    first, second = (row["id"] for row in _letters(lane))
+    assert points(lane.environment, "notices", "dlq", "discard", str(second)).code == 0
+    assert points(lane.environment, "notices", "dlq", "redrive", str(first)).code == 0
+    assert [row["redriven_at"] is None for row in _letters(lane)] == [False, True]
+    assert reader.wait() == 4
+    Reader(lane)
+    wait_for("the letter again", lambda: _letters(lane)[0]["redriven_at"] is None)
+    given_up = "SELECT id FROM notices.quarantine WHERE discarded_us IS NOT NULL"
+    assert lane.rows(given_up) == [(second,)]
+
+
+def _letters(lane: Engine) -> list[Any]:
+    listed = points(lane.environment, "notices", "dlq", "list", "--json").json
+    return list(listed)
 
 
 def _in_transactions(lane: Engine, topic: str, counts: Sequence[int] = (3, -5, 2)) -> None:
