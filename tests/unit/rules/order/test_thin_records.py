@@ -193,6 +193,19 @@ def test_two_returns_of_the_least_number_take_all_and_no_more() -> None:
     assert made.explain().earning.returned == 2**63 - 1
 
 
+def test_no_amount_is_larger_than_a_row_can_hold() -> None:
+    least = money(-(2**63))
+    made = engine(
+        lacking(SOLD, order_discount=least, order_points_to_cash=least, user_credit=least)
+    )
+    made.consume(returned(-(2**63), day("12-05")))
+    (facts,) = made.merchant().orders.values()
+    assert facts.record is not None
+    record = facts.record
+    amounts = (record.order_discount, record.points_to_cash, record.user_credit)
+    assert (amounts, facts.returns[0].total) == ((2**63 - 1,) * 3, 2**63 - 1)
+
+
 @pytest.mark.parametrize(
     ("field", "amount", "points"),
     [
@@ -331,6 +344,19 @@ def test_a_nightly_synchronisation_grows_nothing() -> None:
     assert len(facts.parcels[0].trail.entries) <= MOST_ENTRIES
     assert made.explain().final_at == at(day("12-01"))
     assert facts.trail.entries[0].version.at == at(day("12-02"))
+
+
+@pytest.mark.parametrize(("last", "points"), [("arrived", 100), ("returned", 0)])
+def test_a_parcel_that_goes_to_and_fro_grows_no_further(last: str, points: int) -> None:
+    made = engine(SOLD)
+    for n in range(2 * MOST_ENTRIES):
+        hour = f"12-{n // 24 + 2:02} {n % 24:02}:00"
+        status = last if n % 2 else {"arrived": "returned", "returned": "arrived"}[last]
+        told = {"status": status, "updated_at": day(hour)}
+        made.consume(lacking(SOLD, updated_at=day(hour), order_delivery=ARRIVED | told))
+    (facts,) = made.merchant().orders.values()
+    assert len(facts.parcels[0].trail.entries) == MOST_ENTRIES
+    assert made.points() == points
 
 
 def test_of_many_parcels_those_that_were_replaced_are_forgotten() -> None:
