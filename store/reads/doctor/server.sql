@@ -16,13 +16,18 @@ SELECT bool_or(pg_has_role(session_user, relowner, 'USAGE')) FROM pg_class WHERE
 SELECT l.relation::regclass::text || ' (' || l.mode || ')', l.pid, a.application_name, current_database(), a.usename,
        to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), p.gid, p.owner, to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM pg_locks l
-JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)
+JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p')
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'notices')
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction
 LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
 WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.granted
   AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
   AND l.pid IS DISTINCT FROM pg_backend_pid()
+  -- A lock on all weeks of notices is told once.
+  AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_locks whole ON whole.relation = i.inhparent
+                  WHERE i.inhrelid = l.relation AND whole.mode = l.mode AND whole.granted
+                    AND whole.virtualtransaction = l.virtualtransaction)
 ORDER BY 1;
 
 -- name: open_transactions

@@ -214,11 +214,12 @@ def test_a_lock_is_what_doctor_ends_with_though_it_cannot_read_the_table(
     assert first.startswith(f"✗ locks: {table} (AccessExclusiveLock) is held by pid ")
 
 
-def test_who_locks_a_table_is_named(engine: Engine) -> None:
+@pytest.mark.parametrize("table", ["orders", "notices.provider", "notices.notice"])
+def test_who_locks_a_table_is_named(engine: Engine, table: str) -> None:
     with psycopg.connect(engine.database_url, application_name="psql") as other:
-        other.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         found, info = one(engine, "locks"), other.info
-        holder = f"orders (AccessExclusiveLock) is held by pid {info.backend_pid} (psql)"
+        holder = f"{table} (AccessExclusiveLock) is held by pid {info.backend_pid} (psql)"
         assert holder in found["what"]
         assert f"database {info.dbname}, user {info.user}, since 20" in found["what"]
     assert found["verdict"] == "wrong"
