@@ -17,16 +17,22 @@ SECRET_NAME: Final = re.compile(
 )
 """Fields whose values are secrets or personal data, whatever they look like."""
 
-_NAMED: Final = r"(?:[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key)[\w.-]*)"
+# Here and below, a word is looked at only from where it begins: one in an error has any length,
+# and to begin anew at each of its letters takes the square of it.
+_NAMED: Final = (
+    r"(?:(?<![\w.-])(?=[\w.-]*?(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key))[\w.-]++)"
+)
+_LOCAL: Final = r"[\w.!#$%&'*+=?^`{|}~-]"
+_MAIL: Final = rf"{_LOCAL}++@[\w-]+(?:\.[\w-]+)+"
 _APART, _ENDS = r"(?<![\w+-])(?<!\d\.)", r"(?![\w:-]|\.\d)"
 _PATTERNS: Final = (
     re.compile(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
     ),
     # A compact JWS: a quote's token, or a login's.
-    re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"),
+    re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-]{4,}+\.)[\w-]*?\beyJ[\w-]{4,}+\.[\w-]++\.[\w-]*"),
     # E-mail addresses; whatever else has an @ and a dot behind it is masked with them.
-    re.compile(r"[\w.!#$%&'*+=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"),
+    re.compile(rf"(?<!{_LOCAL})(?:{_MAIL})+"),
     # Phones: with the country, or with the zero before an area. Digits of ids are longer or in
     # words, and times and amounts begin otherwise.
     re.compile(rf"{_APART}\+\d{{1,3}}[ -]?\(?\d(?:[ ()-]{{0,2}}\d){{6,13}}{_ENDS}"),
@@ -35,7 +41,7 @@ _PATTERNS: Final = (
     re.compile(rf"{_APART}(?:\d{{4}}[ -]){{3}}\d{{1,7}}{_ENDS}"),
 )
 _KEEPING_THEIR_NAMES: Final = (
-    re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)"),
+    re.compile(r"(?<![^\s@])(?=[^\s@]*+@)([^\s@]*?://[^:/@\s]*:)[^@\s]+(@)"),
     re.compile(rf"({_NAMED}\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^\s,;&]+)()", re.IGNORECASE),
     re.compile(rf"((['\"]){_NAMED}\2\s*:\s*['\"])(?:[^'\"\\]|\\.)*(['\"])", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic)\s+)[\w.~+/-]{8,}=*()", re.IGNORECASE),
@@ -43,7 +49,7 @@ _KEEPING_THEIR_NAMES: Final = (
     re.compile(r"([?&][\w.-]*(?:key|code|sig|signature|auth)=)[^\s&#'\"]+()", re.IGNORECASE),
 )
 # A password with an @ that was not escaped ends up in the name of a host, which errors repeat.
-_QUOTED_WITH_AT = re.compile(r"""(['"])[^'"\s]*@[^'"\s]*\1""")
+_QUOTED_WITH_AT = re.compile(r"""(['"])[^'"\s@]*+@[^'"\s]*+\1""")
 
 
 def mask_text(text: str) -> str:
