@@ -107,7 +107,8 @@ class Command:
 
 def read(value: bytes, traceparent: bytes | None = None) -> Command:
     """The command in a record's value. Raises Unreadable for poison."""
-    fields, job, lot = _object(_quickly(value), value)
+    content, exact = _content(value)
+    fields, job, lot = _object(content, value)
     merchant_id = _text(fields.get("merchant_id"))
     type_ = _text(fields.get("type"))
     job_id = job if job is not None and _is_row(fields, job) else None
@@ -122,7 +123,7 @@ def read(value: bytes, traceparent: bytes | None = None) -> Command:
     model = AssignOfJob if job_id is not None else None
     _spell_out(fields, _DEFAULTS.get(type_ or "", {}))
     body, problem = _body(fields, type_, model)
-    if problem is not None and _has_fraction(fields):
+    if problem is not None and not exact and _has_fraction(fields):
         # The quick reader makes fractions of whole numbers beyond 64 bits: told apart, to say what
         # is wrong, and that one is not the other.
         fields = _object(_slowly(value), value)[0]
@@ -186,11 +187,12 @@ def _text(value: object) -> str | None:
     return value
 
 
-def _quickly(value: bytes) -> Any:
+def _content(value: bytes) -> tuple[Any, bool]:
+    """What JSON says, and whether its numbers are told apart whatever their size."""
     try:
-        return orjson.loads(value)
+        return orjson.loads(value), False
     except orjson.JSONDecodeError:
-        return _slowly(value)
+        return _slowly(value), True
 
 
 def _object(content: Any, value: bytes) -> tuple[dict[str, Any], str | None, Any]:

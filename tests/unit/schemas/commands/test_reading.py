@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from schemas.commands.bodies import Assign, BulkAssign, HoldForCash, HoldForGift
 from schemas.commands.codes import SENTENCES, Code
+from schemas.commands.nesting import shallow
 from schemas.commands.reading import Command, read
 from schemas.upstream.envelope import Unreadable
 
@@ -383,6 +384,24 @@ def test_no_two_numbers_of_any_size_are_one_content_and_each_hears_what_is_wrong
     for command in commands:
         assert command.problem is not None
         assert message in (command.problem.message or "")
+
+
+def test_what_only_the_slow_reader_reads_is_read_by_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slowly: list[bytes] = []
+
+    def counted(value: bytes) -> bytes:
+        slowly.append(value)
+        return shallow(value)
+
+    monkeypatch.setattr("schemas.commands.reading.shallow", counted)
+    value = json.dumps(ASSIGN | {"points": 1.5, "of_nobody": "?"})
+    deep = value.replace('"?"', "[" * 5000 + "]" * 5000).encode()
+    problem = read(deep).problem
+    assert problem is not None
+    assert problem.code == Code.invalid_command
+    assert slowly == [deep]
 
 
 @pytest.mark.parametrize("inside", ["[" * 5000 + "]" * 5000, '{"a": ' * 5000 + "1" + "}" * 5000])
