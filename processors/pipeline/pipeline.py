@@ -7,7 +7,7 @@ pipeline.advance(cursor, ends, counts)                moves them, with the count
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from processors.runtime.configuration import Configuration, TopicsConfiguration
@@ -114,7 +114,7 @@ class Pipeline:
 
         Raises CursorRefused, or Paused.
         """
-        expected = {partition: self.feed.positions[partition] for partition in ends}
+        expected = self._positions(ends)
         opening = cursors.open_batch(cursor, self.name, self.feed.cluster, expected)
         if opening.paused:
             raise quarantine.Paused(f"the pipeline is paused; {remedies.status(self.name)}")
@@ -124,6 +124,19 @@ class Pipeline:
             for partition, end in ends.items()
         }
         return opening, counts
+
+    def _positions(self, places: Collection[PartitionId]) -> dict[PartitionId, int]:
+        """Where we believe the cursors to be.
+
+        Raises CursorRefused where the group took a partition away while its records were in hand:
+        that is no record's doing, and whoever has the partition now reads them.
+        """
+        positions = self.feed.positions
+        expected = {place: at for place in places if (at := positions.get(place)) is not None}
+        gone = [f"{place.topic}/{place.partition}" for place in places if place not in expected]
+        if gone:
+            raise cursors.CursorRefused(f"{', '.join(gone)} went to another worker meanwhile")
+        return expected
 
     def advance(
         self, cursor: Cursor, ends: Mapping[PartitionId, int], counts: CountsByPartition
