@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 import yaml
 
-from deploy.local.process import Daemon, free_ports, listens
+from deploy.local.process import Daemon, free_ports
 from tests.support.operate.rules import FOLDER, RULE_FILES
 
 START_SECONDS = 60.0
@@ -75,7 +75,15 @@ class Prometheus:
             ],
             folder / "prometheus.log",
         )
-        self._daemon.wait_until(lambda: listens(port), within=START_SECONDS)
+        self._daemon.wait_until(self._is_ready, within=START_SECONDS)
+
+    def _is_ready(self) -> bool:
+        """Whether it answers queries; for a while it listens and refuses them with 503."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10):  # noqa: S310 - as below
+                return True
+        except OSError:
+            return False
 
     def _configuration(self, factor: int) -> Any:
         example = faster(yaml.safe_load((FOLDER / "prometheus.yml").read_text()), factor)
