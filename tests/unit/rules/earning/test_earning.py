@@ -147,6 +147,16 @@ def test_returns_beyond_the_goods_take_no_more_than_was_granted() -> None:
     assert made.explain().state == "withdrawn"
 
 
+def test_a_return_of_goods_worth_less_than_nothing_brings_nothing() -> None:
+    """Discounts of more than the goods leave no share of a base to take, nor to give."""
+    made = engine()
+    made.consume(
+        order(subtotal=100, order_discount=money(300), **ARRIVED),
+        returned(300, day("12-03"), items=[{"total": money(200)}]),
+    )
+    assert (made.points(), made.explain().earning.base) == (0, 0)
+
+
 def test_the_platforms_own_figure_is_never_paid_from() -> None:
     assert points_of(member_point_summary={"pending_days": 0, "earned_points": 5000}) == 100
 
