@@ -157,6 +157,20 @@ def test_a_return_of_goods_worth_less_than_nothing_brings_nothing() -> None:
     assert (made.points(), made.explain().earning.base) == (0, 0)
 
 
+@pytest.mark.parametrize("discount", [1000, 1300])
+def test_where_no_base_was_left_to_take_an_order_is_not_wholly_returned(discount: int) -> None:
+    made = engine()
+    made.consume(order(order_discount=money(discount), **ARRIVED), returned(50, day("12-03")))
+    assert (made.points(), made.explain().state) == (0, "granted")
+
+
+def test_store_credits_in_another_currency_are_a_mismatch_where_they_enter_the_base() -> None:
+    assert points_of(user_credit=money(400, "HKD")) == 100
+    made = engine(deduct_store_credit=True)
+    made.consume(order(user_credit=money(400, "HKD"), **ARRIVED))
+    assert (made.points(), made.explain().reason) == (0, "currency_mismatch")
+
+
 def test_the_platforms_own_figure_is_never_paid_from() -> None:
     assert points_of(member_point_summary={"pending_days": 0, "earned_points": 5000}) == 100
 
@@ -265,6 +279,18 @@ def test_a_checkout_that_is_not_known_to_be_a_guests_is_a_members(*, guest: bool
 
 def test_other_types_of_till_orders_earn() -> None:
     assert points_of(created_by="pos", type="sale") == 100
+
+
+@pytest.mark.parametrize("kind", ["return", "exchange"])
+def test_only_of_tills_a_return_or_exchange_earns_nothing(kind: str) -> None:
+    assert points_of(created_by="shop", type=kind) == 100
+
+
+def test_an_order_of_a_channel_that_does_not_earn_says_so() -> None:
+    made = engine(channels=["ec"])
+    made.consume(order(created_by="pos", **ARRIVED))
+    earning = made.explain().earning
+    assert (earning.points, earning.base, earning.reason) == (0, 1000, "channel_excluded")
 
 
 @pytest.mark.parametrize("status", ["cancelled", "removed"])

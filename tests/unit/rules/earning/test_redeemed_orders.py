@@ -182,6 +182,23 @@ def test_with_keep_a_return_gives_nothing_back_and_a_cancellation_all() -> None:
     assert points_of({ANN: [capture(100)]}, order(), gone, on_return="keep") == [100]
 
 
+@pytest.mark.parametrize(
+    ("fields", "back"),
+    [
+        ({}, [25]),
+        ({"items": [{"total": money(100)}]}, [50]),
+        ({"items": [{"total": money(200)}]}, [100]),
+        ({"items": [{"total": money(20)}]}, [10]),
+    ],
+)
+def test_of_an_order_without_a_base_the_list_prices_are_the_measure(
+    fields: dict[str, Json], back: list[int]
+) -> None:
+    """Of goods for 200 at no cost: by the items' prices, without items by what was paid back."""
+    free = order(subtotal=200, order_discount=money(200))
+    assert points_of({ANN: [capture(100)]}, free, returned(50, day("12-04"), **fields)) == back
+
+
 def test_an_order_without_any_price_has_no_measure() -> None:
     back = returned(5, day("12-04"), items=[{"total": money(5)}])
     assert points_of({ANN: [capture(100)]}, order(subtotal=0), back) == []
