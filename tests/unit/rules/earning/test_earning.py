@@ -324,3 +324,15 @@ def test_points_go_to_the_orders_own_member(first: str) -> None:
     assert {m: made.points(m) for m in (MEMBER, OTHER_MEMBER)} == {MEMBER: 0, OTHER_MEMBER: 0} | {
         first: 100
     }
+
+
+@pytest.mark.parametrize(("on_refund", "points"), [("keep", 100), ("claw_back", 0)])
+def test_a_refund_withdraws_also_where_the_cancellation_with_it_is_kept(
+    on_refund: str, points: int
+) -> None:
+    made = engine(on_return="keep", on_refund=on_refund)
+    made.consume(order(**ARRIVED))
+    payment = {"status": "refunded"}
+    gone = order(status="cancelled", updated=day("12-05"), order_payment=payment, **ARRIVED)
+    made.consume(gone, when=day("12-05"))
+    assert made.points() == points
