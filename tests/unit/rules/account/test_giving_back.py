@@ -99,7 +99,7 @@ def test_what_is_taken_again_comes_of_any_lot_and_what_is_missing_is_debt() -> N
     giving_back.take_again(opened, by_law(taken), taken, 30)
     entry = opened.entries[-1]
     assert (entry.type, entry.moved) == (EntryType.redeemed, (-30, ((SOON, -10), (LATE, -5)), 0))
-    assert (entry.hold_id, entry.settings_no) == (None, 3)
+    assert (entry.order_id, entry.hold_id, entry.settings_no) == (ORDER, None, 3)
     assert (taken.returned, taken.debt, taken.lots) == (0, 15, [(SOON, 10), (LATE, 5)])
     assert figures(opened) == (0, 0, 15)
 

@@ -100,7 +100,7 @@ def test_a_capture_of_part_spends_the_soonest_and_releases_the_rest_by_a_second_
     assert (redeemed.cause_id, released.cause_id) == (b"cmd-2", b"cmd-2")
     assert redeemed.event_id == event_id("command", "shop", "cmd-2", 1)
     assert released.event_id == event_id("command", "shop", "cmd-2", 2)
-    assert released.order_id is None
+    assert (released.order_id, released.hold_id, released.settings_no) == (None, b"cart-1", 3)
     assert figures(opened) == (25, 0, 0)
 
 
@@ -172,6 +172,7 @@ def test_at_its_end_a_hold_is_free_by_an_entry_dated_then() -> None:
         CauseKind.hold_timeout,
     )
     assert (entry.cause_id, entry.hold_id, entry.performer) == (b"cart-1", b"cart-1", None)
+    assert (entry.settings_no, entry.order_id) == (3, None)
     assert entry.event_id == event_id("hold", "shop", "cart-1")
     assert made.state is HoldState.timed_out
     assert figures(opened) == (30, 0, 0)

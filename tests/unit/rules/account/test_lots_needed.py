@@ -24,6 +24,12 @@ def test_what_is_taken_is_added_up_by_lot_and_what_comes_needs_only_its_lot() ->
     assert not lots_needed([Intended(10, A), Intended(0, B)], 0).takes
 
 
+def test_lots_that_points_may_come_back_to_are_named_beside_those_that_are_taken_of() -> None:
+    needed = LotsNeeded({A: 7}, 9)
+    needed.name([(A, 5), (B, 3)])
+    assert needed == LotsNeeded({A: 7, B: 0}, 9)
+
+
 @pytest.mark.parametrize(("in_hand", "needs"), [(39, 0), (40, 50)])
 def test_who_wants_more_at_once_than_there_can_be_needs_no_lots(in_hand: int, needs: int) -> None:
     wants, gives = Intended(-50, is_whole=True), Intended(10, A)
