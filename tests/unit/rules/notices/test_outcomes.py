@@ -106,6 +106,11 @@ def test_a_provider_is_trusted_a_little_shorter_than_it_says() -> None:
     assert not brief.takes_again(NOW - 9 * SECOND, NOW)
 
 
+def test_a_provider_that_knows_no_id_gets_a_message_once_though_our_clock_steps_back() -> None:
+    assert not PLAIN.takes_again(NOW, NOW)
+    assert not PLAIN.takes_again(NOW, NOW - 1)
+
+
 @pytest.mark.parametrize("custom", [MAIL, KEYED, PLAIN])
 def test_what_was_never_written_may_be(custom: Custom) -> None:
     assert custom.takes_again(None, NOW)

@@ -78,10 +78,16 @@ def test_what_was_sent_again_fails_by_its_last_request_alone(
     assert after.state is (State.failed if counts else state)
 
 
+def test_of_a_message_without_an_id_every_receipt_may_be_of_the_last_request() -> None:
+    for state in (State.sent, State.sending, State.unknown):
+        assert standing(state, 2).after(FAILED._replace(provider_id="told")).state is State.failed
+
+
 def test_what_another_provider_was_handed_before_does_not_fail_this_one() -> None:
     found = standing(State.sending, 2, provider="mitake")
     assert found.after(FAILED._replace(provider="twilio")) == found
     assert found.after(FAILED._replace(provider="mitake")).state is State.failed
+    assert found.after(FAILED).state is State.failed  # it names no provider
     assert found.after(DELIVERED._replace(provider="twilio")).state is State.sent
 
 
@@ -89,3 +95,9 @@ def test_a_figure_once_told_is_not_forgotten() -> None:
     found = standing(State.sending).after(Receipt(NOTICE, delivered=True, parts=3))
     assert found.after(DELIVERED) == found
     assert found.after(Receipt(NOTICE, delivered=True, parts=2)).provider_parts == 2
+
+
+def test_a_message_has_the_id_that_it_was_taken_with_else_that_of_its_receipt() -> None:
+    receipt = Receipt(NOTICE, delivered=True, provider_id="told")
+    assert standing(State.sending).after(receipt).provider_id == "told"
+    assert standing(State.sent, provider_id="taken").after(receipt).provider_id == "taken"
