@@ -84,6 +84,14 @@ def test_times_that_no_calendar_shows_are_refused_all_at_once() -> None:
     assert refused(ends_at=late, gifts=[gift]) == ["ends_at", "gifts[0].created_at"]
 
 
+def test_a_campaign_has_the_documents_texts_and_each_gift_its_product_and_price() -> None:
+    gift = {"gift_id": "mug", "product_id": "p1", "points": 500, "created_at": "1970-01-01T00:00"}
+    campaign = made("UTC", terms={"en": "While stocks last"}, gifts=[gift])
+    assert (campaign.campaign_id, campaign.removed) == ("summer", False)
+    assert (campaign.names, campaign.terms) == ({"en": "Summer"}, {"en": "While stocks last"})
+    assert campaign.gifts == (Gift("mug", "p1", points=500, created_at=0),)
+
+
 def test_no_end_is_never() -> None:
     assert made().ends_at == NEVER
 

@@ -51,9 +51,9 @@ def test_overdue_lots_lapse_soonest_first_at_their_instants_whatever_order_they_
 def test_an_expiry_names_the_order_of_its_lot_and_none_for_lots_that_no_order_earned() -> None:
     account = opened((EARNED, 100), (ASSIGNED, 40))
     post_overdue(account)
-    assert [(e.order_id, e.cause_id) for e in account.entries] == [
-        (None, b"command:cmd-1"),
-        (ORDER, b"5f0000000000000000000001-2"),
+    assert [(e.order_id, e.cause_id, e.lot) for e in account.entries] == [
+        (None, b"command:cmd-1", ASSIGNED),
+        (ORDER, b"5f0000000000000000000001-2", EARNED),
     ]
 
 
@@ -68,8 +68,10 @@ def test_a_lot_that_lapses_again_has_another_event_id() -> None:
 
 
 def test_event_ids_are_version_5_uuids_of_the_parts_with_their_lengths() -> None:
-    expected = uuid.uuid5(uuid.UUID(bytes=EVENT_NAMESPACE), "5:order4:shop3:b:12:10")
-    assert event_id("order", "shop", "b:1", 10) == expected.bytes
+    namespace = uuid.UUID(bytes=EVENT_NAMESPACE)
+    for number in range(10, 100):
+        expected = uuid.uuid5(namespace, f"5:order4:shop3:b:12:{number}")
+        assert event_id("order", "shop", "b:1", number) == expected.bytes
 
 
 PARTS = st.lists(st.text("ab:1%4", max_size=4), min_size=1, max_size=4)

@@ -80,6 +80,14 @@ def test_where_the_lots_time_is_over_points_come_back_and_lapse_both_in_the_hist
     assert figures(opened) == (10, 0, 0)
 
 
+def test_what_came_back_before_its_lots_time_was_over_lapses_when_that_is_over() -> None:
+    opened = open_account((SOON, 30))
+    taken = captured(opened, 30)
+    opened.now = opened.recorded_at = 150
+    giving_back.give_back(opened, by_law(taken, at=90), taken, 30, NEW)
+    assert [entry.occurred_at for entry in opened.entries[-2:]] == [90, 100]
+
+
 def test_lapsed_points_that_come_back_pay_debt_before_they_lapse() -> None:
     opened = open_account((SOON, 30))
     taken = captured(opened, 30)

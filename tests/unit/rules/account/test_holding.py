@@ -117,6 +117,7 @@ def test_a_hold_that_is_released_has_ended_and_its_end_does_nothing() -> None:
     holding.capture(opened, command(2), other, ORDER)
     holding.release(opened, command(3), made)
     assert (made.state, made.is_live) == (HoldState.released, False)
+    assert not any(ended.is_live_at(opened.now) for ended in (made, other))
     opened.now = opened.recorded_at = 60
     before = len(opened.entries)
     post_overdue(opened)

@@ -52,6 +52,11 @@ def test_a_merchant_without_settings_has_nothing_in_force() -> None:
     assert at(100) == NOTHING
 
 
+def test_a_version_of_which_no_rules_are_known_is_not_in_force() -> None:
+    versions, rules = [VersionInForce(0, 1, 0)], {(SHOP, 1): None}
+    assert in_force(SHOP, 100, versions=versions, rules=rules, installs=()) == NOTHING
+
+
 def test_the_feature_is_off_while_the_shop_has_it_off_or_no_plan_for_it() -> None:
     assert not at(100, compiled(0, enabled=False)).feature
     assert not at(100, compiled(0, entitlement={"plan": "basic"})).feature
