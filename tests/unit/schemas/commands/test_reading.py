@@ -13,6 +13,7 @@ from schemas.commands.bodies import Assign, BulkAssign, HoldForCash, HoldForGift
 from schemas.commands.codes import SENTENCES, Code
 from schemas.commands.nesting import shallow
 from schemas.commands.reading import Command, read
+from schemas.events import PerformerKind
 from schemas.upstream.envelope import Unreadable
 
 ASSIGN: dict[str, Any] = {
@@ -192,6 +193,7 @@ def test_a_number_of_a_thousand_digits_is_over_the_limit() -> None:
     [
         ("x" * 50, "ok"),
         ("  " + "謝" * 50 + "\n", "ok"),
+        ("x", "ok"),
         ("x" * 51, "invalid_reason"),
         ("a\tb", "invalid_reason"),
         ("a\x7fb", "invalid_reason"),
@@ -505,3 +507,23 @@ def test_an_instant_may_be_written_in_small_letters() -> None:
     for between, end in ("TZ", "tz", " z"):
         issued = of(ASSIGN, issued_at=f"2026-01-31{between}00:00:00{end}").issued_at
         assert issued == of(ASSIGN).issued_at
+
+
+def test_a_command_knows_who_performs_it_once_its_shape_is_right() -> None:
+    shopper = of(ASSIGN, performer={"kind": "member", "id": "a"})
+    assert shopper.performer_kind is PerformerKind.member
+    assert of(ASSIGN).performer_kind is PerformerKind.staff
+    assert of(ASSIGN, points=0).performer_kind is None
+
+
+def test_a_quote_is_text_without_control_characters() -> None:
+    assert code(HOLD, quote="a.b.c") == "ok"
+    assert code(HOLD, quote="a.\x00.c") == "invalid_command"
+
+
+def test_defaults_are_spelt_out_beside_a_number_beyond_64_bits_as_well() -> None:
+    huge = ASSIGN | {"points": 10**20}
+    spelt = huge | {"notify": {"email": False, "sms": False}}
+    one, other = (read(json.dumps(each).encode()) for each in (huge, spelt))
+    assert one.fingerprint == other.fingerprint
+    assert one.problem == other.problem
