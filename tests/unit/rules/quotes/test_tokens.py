@@ -70,6 +70,12 @@ def test_ids_are_utf_8_in_the_payload() -> None:
     assert verify([KEY], made, terms, NOW) is None
 
 
+def test_a_signature_in_other_letters_is_refused_and_breaks_nothing() -> None:
+    """Comparing in constant time raises for text that is not ASCII."""
+    head, _, signature = token().rpartition(".")
+    assert verify([KEY], f"{head}.{signature[:-1]}é", TERMS, NOW) == "quote_invalid"
+
+
 def test_a_token_is_good_until_the_second_it_ends() -> None:
     ends = 1_700_000_900 * SECOND
     assert verify([KEY], token(), TERMS, NOW) is None

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from schemas.commands.bodies import Assign, BulkAssign, HoldForCash, HoldForGift
 from schemas.commands.codes import SENTENCES, Code
 from schemas.commands.nesting import shallow
-from schemas.commands.reading import Command, read
+from schemas.commands.reading import Command, FirstLot, read
 from schemas.events import PerformerKind
+from schemas.ids import NEVER, SECOND
 from schemas.upstream.envelope import Unreadable
 
 ASSIGN: dict[str, Any] = {
@@ -527,3 +528,24 @@ def test_defaults_are_spelt_out_beside_a_number_beyond_64_bits_as_well() -> None
     one, other = (read(json.dumps(each).encode()) for each in (huge, spelt))
     assert one.fingerprint == other.fingerprint
     assert one.problem == other.problem
+
+
+@pytest.mark.parametrize(
+    ("named", "lot"),
+    [
+        ({"lot_id": "job:june", "expires_at": None}, FirstLot("job:june", NEVER)),
+        (
+            {"lot_id": "job:june", "expires_at": "1970-01-01T00:00:05Z"},
+            FirstLot("job:june", 5 * SECOND),
+        ),
+        ({"lot_id": "job:june", "expires_at": "soon"}, None),
+        ({"lot_id": 7}, None),
+        ("job:june", None),
+    ],
+)
+def test_a_row_that_undoes_another_takes_first_of_the_lot_that_it_names(
+    named: object, lot: FirstLot | None
+) -> None:
+    row = {"command_id": "job:june:undo:a", "x_job": "june:undo", "x_lot": named}
+    assert of(ASSIGN, points=-5, **row).lot == lot
+    assert of(ASSIGN, points=-5, **row | {"command_id": "mine"}).lot is None
