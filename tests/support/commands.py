@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from cli.main import app
 from schemas.answers import ANSWERS, type_of
 from schemas.printable import printable_json
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 # Nine tenths of a command in this process would be to make all commands once more (30 ms).
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 - typer hides it

@@ -22,8 +22,8 @@ from schemas.settings import load_settings
 from store.postgres import migrate, session
 from store.settings import versions
 from tests.support.database.looking import Looking
-from tests.support.inherited import inherited
 from tests.support.machine import loaded
+from tests.support.machine.inherited import inherited
 from tests.support.upstream import Json, Record
 
 TOPICS = (

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.commands import points
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 
 def test_a_command_sees_no_variable_of_the_shell_that_runs_the_tests(

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from tests.support.engine import wait_for
-from tests.support.inherited import inherited
 from tests.support.machine import loaded
+from tests.support.machine.inherited import inherited
 from tests.support.machine.loaded import Forked
 
 NOWHERE = {

@@ -50,7 +50,7 @@ def twilio_receipt(
     """
     # As bytes, since compare_digest refuses text beyond ASCII.
     given = signature.encode(errors="replace")
-    expected = [twilio_signature(each, form, auth_token).encode() for each in _as_signed(url)]
+    expected = (twilio_signature(each, form, auth_token).encode() for each in _as_signed(url))
     if not any(hmac.compare_digest(each, given) for each in expected):
         return None
     notice_id = _uuid(url.partition("?")[0].rpartition("/")[2])

@@ -28,7 +28,7 @@ from cli.demo.story import Story, load_story
 from deploy.local.sinks.process import SinksProcess
 from deploy.local.stack import Stack
 from schemas.ids import instant
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 from tests.support.servers import Databases
 
 TAIPEI = ZoneInfo("Asia/Taipei")

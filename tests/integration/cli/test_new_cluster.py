@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.stack import start_stack
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 ASK = """
 from cli.support.broker import Broker

@@ -18,7 +18,7 @@ from deploy.local.stack import Stack
 from store.postgres.session import connect, transaction
 from store.streams import quarantine
 from tests.support.engine import TOPICS, Engine, wait_for
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 from tests.support.upstream import Record, Trade, hex_id, order, poison
 
 SHOPS = ("shop-a", "shop-b", "shop-c")

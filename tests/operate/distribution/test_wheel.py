@@ -16,7 +16,7 @@ import pytest
 
 from deploy.images.source import ROOT, copy_to, git
 from processors.registry import ENGINE, WORKERS
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 PACKAGES = ("api", "cli", "deploy", "processors", "rules", "schemas", "store")
 IS_MISSING = """

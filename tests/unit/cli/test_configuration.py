@@ -1,7 +1,6 @@
 """All configuration problems are reported at once, by variable names and without values."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -11,19 +10,18 @@ from pydantic import SecretStr
 from processors.runtime.configuration import DatabaseConfiguration, RedisConfiguration
 from processors.runtime.configuration_checks import problems_of_database, problems_of_redis
 from tests.support.commands import points
+from tests.support.machine.inherited import inherited
 
 KAFKA = {"POINTS_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 DATABASE = {"POINTS_DATABASE__URL": "postgresql://me:hushhush@127.0.0.1:1/points"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no worker that starts: a check that fails to refuse must not leave one running."""
+def _nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker: a check that fails to refuse must not leave one running."""
     for name in ("run_worker", "run_process"):
         monkeypatch.setattr(f"processors.runtime.loop.{name}", lambda *_: 0)
     monkeypatch.setattr("cli.commands.run._tree", lambda *_, **__: 0)
-    for name in [n for n in os.environ if n.startswith("POINTS_")]:
-        monkeypatch.delenv(name)
 
 
 def test_all_that_is_missing_is_named() -> None:
@@ -321,7 +319,9 @@ def test_help_names_the_exit_codes() -> None:
 def test_help_starts_without_the_heavy_parts() -> None:
     heavy = "{'psycopg', 'confluent_kafka', 'alembic', 'sqlalchemy', 'pydantic', 'orjson'}"
     code = f"import sys, cli.main; print(sorted({heavy} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=inherited(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

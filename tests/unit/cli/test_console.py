@@ -17,7 +17,7 @@ import cli
 from cli.support import console
 from cli.support.errors import Exit, Failure, failure_of
 from tests.support.commands import points
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202eevil"
 FORGED = "evil\n✓ all is well"

@@ -1,6 +1,5 @@
 """What is wrong with the variables of the notices lane stops its workers, and nobody else."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +15,9 @@ TOLD = "of the notices lane, whose workers would not start"
 
 @pytest.fixture(autouse=True)
 def trees(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
-    """Nothing is configured, and no worker starts: the kinds of each tree that would have."""
+    """No worker starts: the kinds of each tree that would have."""
     for name in ("run_worker", "run_process"):
         monkeypatch.setattr(f"processors.runtime.loop.{name}", lambda *_: 0)
-    for name in [n for n in os.environ if n.startswith("POINTS_")]:
-        monkeypatch.delenv(name)
     asked: list[set[str]] = []
 
     def tree(kinds: Sequence[str], *_: object, **__: object) -> int:

@@ -38,7 +38,7 @@ from tests.support.engine import (
     PATIENCE,
     wait_for,
 )
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 from tests.support.operate.watching import shown
 from tests.support.servers import Databases
 

@@ -21,7 +21,7 @@ from tests.support.account.desk import SHOP, settings
 from tests.support.account.jobs import JobDesk
 from tests.support.commands import points
 from tests.support.engine import wait_for
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 
 @pytest.fixture

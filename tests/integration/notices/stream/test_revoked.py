@@ -1,7 +1,7 @@
 """Partitions that the group takes away while the database's thread works on their records."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -9,30 +9,22 @@ from processors.notices.stream.batches import Batch, TopicBatches
 from processors.notices.stream.faust_types import TP
 from processors.notices.stream.places import AssignedPlaces
 from processors.pipeline.pipeline import NOTICES, CountsByPartition, Pipeline, PoisonRecord
-from processors.runtime.configuration import LaneConfiguration
 from processors.runtime.kafka.feed import Record
-from store.postgres.session import Cursor, Database, raw
+from store.postgres.session import Cursor, raw
 from store.streams import cursors
 from store.streams.cursors import Opening
-from tests.support.in_process import Message
-from tests.support.notices.lane import as_lane
+from tests.support.notices.lane import PLACE, Lane
+from tests.support.notices.stream_child import WritesRows
 from tests.support.servers import Databases
-from tests.support.upstream import Record as Produced
 
-CLUSTER, TOPIC = "a cluster", "points.changed.v1"
+CLUSTER = "a cluster"
 
 
-class LosesThem:
+class LosesThem(WritesRows):
     """While it decides, the partition goes; and then it fails over the records."""
 
     def __init__(self, places: AssignedPlaces) -> None:
         self._places = places
-
-    def use(self, connection: Database) -> None:
-        """Remembers nothing."""
-
-    def committed(self) -> None:
-        """Counts nothing."""
 
     def process(
         self,
@@ -43,36 +35,34 @@ class LosesThem:
     ) -> list[PoisonRecord]:
         """Decides nothing."""
         del cursor, records, opening, counts
-        self._places.revoke([(TOPIC, 0)])
+        self._places.revoke([(PLACE.topic, PLACE.partition)])
         raise ValueError("over the records")
 
 
 @pytest.fixture
-def connection(postgres: Databases) -> Iterator[Database]:
+def lane(postgres: Databases, tmp_path: Path) -> Iterator[Lane]:
+    """A database without Kafka, unlike this folder's other tests."""
     url = postgres.migrated()
-    with as_lane(url) as made:
+    made = Lane(url, tmp_path)
+    try:
         yield made
-    postgres.drop(url)
+    finally:
+        made.close()
+        postgres.drop(url)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_records_of_a_partition_that_is_gone_are_left_to_whoever_has_it(
-    connection: Database, count: int
+    lane: Lane, count: int
 ) -> None:
-    places = AssignedPlaces(CLUSTER, {TOPIC: "uuid"})
-    place = places.place(TP(TOPIC, 0))
-    cursors.start(raw(connection), NOTICES, CLUSTER, place, 0)
-    places.start({TP(TOPIC, 0): 0}, 1)
-    configuration = LaneConfiguration.model_validate({
-        "environment": "development",
-        "kafka": {"bootstrap_servers": "nowhere"},
-        "database": {"url": "postgresql://nobody@127.0.0.1:1/none"},
-    })  # fmt: skip
-    pipeline = Pipeline(NOTICES, configuration, places, {})
+    tp = TP(PLACE.topic, PLACE.partition)
+    places = AssignedPlaces(CLUSTER, {PLACE.topic: PLACE.topic_uuid})
+    cursors.start(raw(lane.connection), NOTICES, CLUSTER, PLACE, 0)
+    places.start({tp: 0}, 1)
+    pipeline = Pipeline(NOTICES, lane.configuration(), places, {})
     batches = TopicBatches(pipeline, places, LosesThem(places), gapless=True, personal=False)
-    sent: list[Any] = [Message(Produced(TOPIC, "k", b"v"), place, n, 0) for n in range(count)]
-    records = [Record(place, n, message) for n, message in enumerate(sent)]
-    assert batches.work_off(connection, Batch(records, places.generation), lambda: False) is None
-    ((moved,),) = connection.execute("SELECT next_offset FROM cursor").fetchall()
+    batch = Batch(lane.records([b"v"] * count), places.generation)
+    assert batches.work_off(lane.connection, batch, lambda: False) is None
+    ((moved,),) = lane.rows("SELECT next_offset FROM notices.cursor")
     assert moved == 0
-    assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
+    assert lane.rows("SELECT count(*) FROM notices.quarantine") == [(0,)]

@@ -18,6 +18,10 @@ from tests.support.database.pooler import pooled
 from tests.support.engine import wait_for
 from tests.support.servers import Databases
 
+needs_pgbouncer = pytest.mark.skipif(
+    shutil.which("pgbouncer") is None, reason="pgbouncer is not installed"
+)
+
 
 @pytest.fixture
 def url(postgres: Databases) -> Iterator[str]:
@@ -46,7 +50,7 @@ def test_sessions_of_their_own_are_taken(url: str) -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
+@needs_pgbouncer
 @pytest.mark.parametrize(
     ("mode", "refused"), [("transaction", True), ("statement", True), ("session", False)]
 )
@@ -62,7 +66,7 @@ def test_pgbouncer_is_taken_in_session_mode_alone(
                 assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not installed")
+@needs_pgbouncer
 def test_a_migration_goes_through_a_pooler_that_keeps_sessions(
     postgres: Databases, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from processors.runtime.supervisor import Supervisor, child_specs
 from schemas.errors import Exit, PointsError
 from store.postgres.migrate import SchemaMismatch
 from store.settings.versions import VersionConflict
-from tests.support.inherited import inherited
+from tests.support.machine.inherited import inherited
 
 
 @pytest.fixture(autouse=True)
